@@ -1,0 +1,36 @@
+"""Match a candidate's skills to the required skills of a job."""
+
+from competency.api import batch_match_score, init_logging, match_score
+from competency.config import ScoringConfig
+from competency.domains import SkillDomain, classify, domain_penalty
+from competency.embedding import Embedder, HashingEmbedder
+from competency.errors import CompetencyError, ConfigError, EmbedderError, InputError, SimilarityError, SkillError
+from competency.matcher import SkillMatcher
+from competency.result import MatchResult
+from competency.scoring import SkillScore
+from competency.skills import ProficiencyLevel, Skill
+
+__all__ = [
+    "CompetencyError",
+    "ConfigError",
+    "Embedder",
+    "EmbedderError",
+    "HashingEmbedder",
+    "InputError",
+    "MatchResult",
+    "ProficiencyLevel",
+    "ScoringConfig",
+    "SimilarityError",
+    "Skill",
+    "SkillDomain",
+    "SkillError",
+    "SkillMatcher",
+    "SkillScore",
+    "batch_match_score",
+    "classify",
+    "domain_penalty",
+    "init_logging",
+    "match_score",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,39 @@
+"""The errors that bad input raises."""
+
+__all__ = ["CompetencyError", "ConfigError", "EmbedderError", "InputError", "SimilarityError", "SkillError"]
+
+
+class CompetencyError(ValueError, RuntimeError):
+    """Base of every error this package raises for bad input.
+
+    It is a `RuntimeError` too, because competency-api raises that.
+    """
+
+
+class SkillError(CompetencyError):
+    """A skill, its name, level or domain, or a list of skills, is not usable."""
+
+
+class SimilarityError(CompetencyError):
+    """A similarity matrix has the wrong shape or values."""
+
+
+class EmbedderError(CompetencyError):
+    """An embedder returned something that is not a matrix of embeddings."""
+
+
+class ConfigError(CompetencyError):
+    """A strategy or a constant of the scoring model is out of range."""
+
+
+class InputError(CompetencyError):
+    """A file or text could not be read as the JSON that is expected."""
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """`repr` of a value, cut to `limit` characters, for an error message."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python prints
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

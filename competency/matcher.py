@@ -1,0 +1,235 @@
+"""Matching: from two lists of skills to a result."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from competency.config import ScoringConfig
+from competency.embedding import Embedder, HashingEmbedder, cosine_similarity, embed
+from competency.errors import ConfigError, EmbedderError, SimilarityError, SkillError, shown
+from competency.result import MatchResult
+from competency.scoring import (
+    adjusted_probability,
+    check_strategy,
+    coherence_bonus,
+    overall_score,
+    pairwise_score,
+    score_required_skill,
+)
+from competency.skills import Skill
+
+__all__ = ["SkillMatcher"]
+
+logger = logging.getLogger("competency")
+
+_LARGEST_SIMILARITY = 1.01  # a cosine, with room for the rounding of half-precision vectors
+
+
+def _skill_list(role: str, skills: Iterable[Skill]) -> tuple[Skill, ...]:
+    try:
+        checked = tuple(skills)
+    except TypeError:
+        raise SkillError(f"{role} skills {shown(skills)}: expected a list of Skill") from None
+    if not checked:
+        raise SkillError(f"{role} skills []: expected at least one skill")
+    for position, skill in enumerate(checked):
+        if not isinstance(skill, Skill):
+            raise SkillError(f"{role} skill {position}, {shown(skill)}: expected a Skill")
+    return checked
+
+
+def _similarity_matrix(similarities: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """A float64 copy of a given similarity matrix, checked."""
+    try:
+        matrix = np.array(similarities)
+    except ValueError:
+        raise SimilarityError("similarities of uneven rows: expected a matrix of numbers") from None
+    if matrix.dtype.kind not in "fiu":
+        raise SimilarityError(f"similarities of dtype {matrix.dtype}: expected real numbers")
+    if matrix.shape != shape:
+        raise SimilarityError(f"similarities of shape {matrix.shape}: expected (n_candidate, n_required) = {shape}")
+    matrix = matrix.astype(np.float64)
+    if not np.isfinite(matrix).all():
+        raise SimilarityError(f"similarity {matrix[~np.isfinite(matrix)][0]}: expected finite values")
+    largest = matrix.flat[np.abs(matrix).argmax()]
+    if abs(largest) > _LARGEST_SIMILARITY:
+        raise SimilarityError(f"similarity {largest}: expected a cosine in [-1, 1]")
+    return matrix
+
+
+def _frozen(values: ArrayLike) -> NDArray[np.float64]:
+    array = np.array(values, dtype=np.float64)
+    array.setflags(write=False)
+    return array
+
+
+class SkillMatcher:
+    """Matches the skills of candidates to the required skills of jobs.
+
+    Parameters
+    ----------
+    embedder : Embedder, optional
+        What turns names into vectors; by default a `HashingEmbedder`.
+    strategy : {"default", "conservative", "aggressive"}
+        How uncertainty counts.
+    config : ScoringConfig, optional
+        The constants of the scoring model.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no such strategy, or `config` is no `ScoringConfig`.
+    EmbedderError
+        Where `embedder` is no `Embedder`.
+
+    Notes
+    -----
+    A matcher holds no state between calls. A list of skills may hold the same skill more than once: each counts.
+    """
+
+    def __init__(
+        self, embedder: Embedder | None = None, strategy: str = "default", config: ScoringConfig | None = None
+    ) -> None:
+        self.embedder: Embedder = HashingEmbedder() if embedder is None else embedder
+        self.strategy = check_strategy(strategy)
+        self.config = ScoringConfig() if config is None else config
+        if not isinstance(self.embedder, Embedder):
+            raise EmbedderError(f"embedder {shown(embedder)}: expected dim, fingerprint and embed(names)")
+        if not isinstance(self.config, ScoringConfig):
+            raise ConfigError(f"config {shown(config)}: expected a ScoringConfig")
+
+    def similarities(self, required: Iterable[Skill], candidate: Iterable[Skill]) -> NDArray[np.float64]:
+        """Cosine similarities between the names of two lists of skills.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_candidate, n_required)
+
+        Raises
+        ------
+        SkillError
+            Where a list is empty or holds something else than `Skill`.
+        EmbedderError
+            Where the embedder returns something else than embeddings.
+        """
+        required, candidate = _skill_list("required", required), _skill_list("candidate", candidate)
+        vectors = self._embed_unique([*required, *candidate])
+        return np.array(_similarity_rows(required, candidate, vectors))
+
+    def match(
+        self, required: Iterable[Skill], candidate: Iterable[Skill], *, similarities: ArrayLike | None = None
+    ) -> MatchResult:
+        """Match a candidate's skills to the required skills of a job.
+
+        Parameters
+        ----------
+        required, candidate : iterable of Skill
+            Neither may be empty.
+        similarities : array_like of float, shape (n_candidate, n_required), optional
+            Cosine similarities of one's own; the embedder is not asked then.
+
+        Raises
+        ------
+        SkillError
+            Where a list is empty or holds something else than `Skill`.
+        SimilarityError
+            Where `similarities` has the wrong shape, is not finite, or is no cosine.
+        EmbedderError
+            Where the embedder returns something else than embeddings.
+        """
+        required, candidate = _skill_list("required", required), _skill_list("candidate", candidate)
+        if similarities is not None:
+            rows = _similarity_matrix(similarities, (len(candidate), len(required))).tolist()
+        else:
+            rows = _similarity_rows(required, candidate, self._embed_unique([*required, *candidate]))
+        return self._score(required, candidate, rows)
+
+    def match_many(self, pairs: Iterable[tuple[Iterable[Skill], Iterable[Skill]]]) -> list[MatchResult]:
+        """Match many pairs; each distinct name is embedded once.
+
+        Parameters
+        ----------
+        pairs : iterable of (required, candidate)
+            Each as for `match`.
+
+        Raises
+        ------
+        SkillError
+            Where a pair is no pair, or a list in it is not usable; nothing is matched then.
+        EmbedderError
+            Where the embedder returns something else than embeddings.
+        """
+        checked = []
+        for position, pair in enumerate(pairs):
+            try:
+                required, candidate = pair
+            except (TypeError, ValueError):
+                raise SkillError(f"pair {position}, {shown(pair)}: expected (required, candidate)") from None
+            try:
+                checked.append((_skill_list("required", required), _skill_list("candidate", candidate)))
+            except SkillError as error:
+                raise SkillError(f"pair {position}: {error}") from None
+        vectors = self._embed_unique([skill for pair in checked for skills in pair for skill in skills])
+        return [
+            self._score(required, candidate, _similarity_rows(required, candidate, vectors))
+            for required, candidate in checked
+        ]
+
+    def _embed_unique(self, skills: Iterable[Skill]) -> dict[str, NDArray[np.float32]]:
+        names = list(dict.fromkeys(skill.name for skill in skills))
+        return dict(zip(names, embed(self.embedder, names), strict=True))
+
+    def _score(self, required: tuple[Skill, ...], candidate: tuple[Skill, ...], rows: list[list[float]]) -> MatchResult:
+        required_domains = [skill.resolved_domain for skill in required]
+        candidate_domains = [skill.resolved_domain for skill in candidate]
+        columns = [[row[j] for row in rows] for j in range(len(required))]
+        best = [max(column) for column in columns]
+        scores = [
+            score_required_skill(skill, domain, candidate, candidate_domains, column, self.config)
+            for skill, domain, column in zip(required, required_domains, columns, strict=True)
+        ]
+        probabilities = [
+            adjusted_probability(score, similarity, self.strategy, self.config)
+            for score, similarity in zip(scores, best, strict=True)
+        ]
+        overall = overall_score(probabilities, self.strategy, self.config)
+        overall += coherence_bonus(overall, best, required_domains, candidate_domains, self.config)
+
+        similarity_map: dict[str, dict[str, float]] = {}
+        pairwise_map: dict[str, dict[str, float]] = {}
+        pairwise_rows = [[0.0] * len(required) for _ in candidate]
+        for j, required_skill in enumerate(required):
+            similarity_map[required_skill.name] = {}
+            pairwise_map[required_skill.name] = {}
+            for i, skill in enumerate(candidate):
+                pairwise_rows[i][j] = pairwise_score(required_skill, skill, rows[i][j], self.config)
+                pairwise_map[required_skill.name][skill.name] = pairwise_rows[i][j]
+                same = skill.name == required_skill.name
+                similarity_map[required_skill.name][skill.name] = 1.0 if same else rows[i][j]
+
+        logger.debug("matched %d candidate skills to %d required: %.4f", len(candidate), len(required), overall)
+        return MatchResult(
+            required=required,
+            candidate=candidate,
+            overall_score=min(overall, 1.0),
+            probability=_frozen(probabilities),
+            mean=_frozen([score.mean for score in scores]),
+            variance=_frozen([score.variance for score in scores]),
+            interval=_frozen([score.interval for score in scores]),
+            similarities=_frozen(rows),
+            pairwise_scores=_frozen(pairwise_rows),
+            _similarity_map=similarity_map,
+            _pairwise_map=pairwise_map,
+        )
+
+
+def _similarity_rows(
+    required: Sequence[Skill], candidate: Sequence[Skill], vectors: dict[str, NDArray[np.float32]]
+) -> list[list[float]]:
+    """Cosine similarities as nested lists, n_candidate rows of n_required."""
+    return [
+        [cosine_similarity(vectors[skill.name], vectors[required_skill.name]) for required_skill in required]
+        for skill in candidate
+    ]

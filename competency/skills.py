@@ -1,0 +1,133 @@
+"""Skills as people state them: a name, a proficiency level and a domain."""
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from competency.domains import SkillDomain, as_domain, classify
+from competency.errors import SkillError, shown
+from competency.names import normalise
+
+__all__ = ["MAX_NAME_LENGTH", "ProficiencyLevel", "Skill"]
+
+MAX_NAME_LENGTH = 1_000
+
+
+def _integer(what: str, value: object) -> int:
+    if not isinstance(value, bool):
+        try:
+            return operator.index(value)  # type: ignore[arg-type]
+        except TypeError:
+            pass
+    raise SkillError(f"{what} {shown(value)}: expected an integer")
+
+
+@dataclass(frozen=True)
+class ProficiencyLevel:
+    """A level of proficiency, `value` out of `max`.
+
+    Parameters
+    ----------
+    value : int
+        Level reached, ``0 <= value <= max``.
+    max : int
+        Highest level of the scale, 1 or more.
+
+    Raises
+    ------
+    SkillError
+        Where either is not an integer or out of range.
+    """
+
+    value: int
+    max: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", _integer("level value", self.value))
+        object.__setattr__(self, "max", _integer("level max", self.max))
+        if self.max < 1:
+            raise SkillError(f"level max {shown(self.max)}: expected 1 or more")
+        if not 0 <= self.value <= self.max:
+            raise SkillError(f"level value {shown(self.value)}: expected 0 to {shown(self.max)}")
+
+    @property
+    def ratio(self) -> float:
+        """`value` / `max`, in [0, 1]."""
+        return self.value / self.max
+
+
+@dataclass(frozen=True)
+class Skill:
+    """A skill that a candidate has or a job requires.
+
+    Parameters
+    ----------
+    name : str
+        1 to 1,000 characters; reported as given, compared by its normalised form.
+    level : ProficiencyLevel
+        Proficiency that the candidate has, or that the job requires.
+    domain : SkillDomain or str, optional
+        Field of work; `None` leaves it to `classify`.
+
+    Raises
+    ------
+    SkillError
+        Where one of them is not usable.
+    """
+
+    name: str
+    level: ProficiencyLevel
+    domain: SkillDomain | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise SkillError(f"skill name {shown(self.name)}: expected text")
+        if len(self.name) > MAX_NAME_LENGTH:
+            raise SkillError(
+                f"skill name {shown(self.name)}: expected at most {MAX_NAME_LENGTH} characters, not {len(self.name)}"
+            )
+        if any("\ud800" <= character <= "\udfff" for character in self.name):
+            raise SkillError(f"skill name {shown(self.name)}: expected Unicode text without lone surrogates")
+        if not normalise(self.name):
+            raise SkillError(f"skill name {shown(self.name)}: expected more than white space")
+        if not isinstance(self.level, ProficiencyLevel):
+            raise SkillError(f"level {shown(self.level)} of skill {shown(self.name)}: expected a ProficiencyLevel")
+        if self.domain is not None:
+            object.__setattr__(self, "domain", as_domain(self.domain))
+
+    @property
+    def resolved_domain(self) -> SkillDomain:
+        """The domain given, or else the one that `classify` finds for the name."""
+        return classify(self.name) if self.domain is None else self.domain
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The skill that a JSON object describes.
+
+        Parameters
+        ----------
+        data : mapping
+            ``{"name": "Python", "level": {"value": 4, "max": 5}}``, optionally with ``"domain"``; other keys are
+            ignored, so that records with more in them can be used as they are.
+
+        Raises
+        ------
+        SkillError
+            Where `data` is no such object, or a value in it is not usable.
+        """
+        if not isinstance(data, Mapping):
+            raise SkillError(f"skill {shown(data)}: expected an object with name and level")
+        for key in ("name", "level"):
+            if key not in data:
+                raise SkillError(f"skill {shown(dict(data))}: {key!r} is missing")
+        level = data["level"]
+        if not isinstance(level, Mapping) or not {"value", "max"} <= level.keys():
+            raise SkillError(
+                f"level {shown(level)} of skill {shown(data['name'])}: expected an object with value and max"
+            )
+        try:
+            parsed = ProficiencyLevel(level["value"], level["max"])
+        except SkillError as error:
+            raise SkillError(f"skill {shown(data['name'])}: {error}") from None
+        return cls(data["name"], parsed, data.get("domain"))

@@ -1,0 +1,118 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from competency import ConfigError, ProficiencyLevel, ScoringConfig, Skill, SkillMatcher
+from competency.config import (
+    BetaPrior,
+    BlendRatio,
+    Coherence,
+    Dissimilar,
+    DomainBand,
+    LinearBand,
+    LowestBonus,
+    Mixture,
+    PairBand,
+    SameSkill,
+    Strategies,
+)
+from competency.domains import DomainPenalties
+
+REQUIRED = [
+    Skill("A", ProficiencyLevel(4, 5), "finance"),
+    Skill("B", ProficiencyLevel(2, 5), "hr"),
+    Skill("C", ProficiencyLevel(3, 5), "devops"),
+    Skill("D", ProficiencyLevel(5, 5), "sales"),
+]
+CANDIDATE = [
+    Skill("E", ProficiencyLevel(3, 5), "hr"),
+    Skill("F", ProficiencyLevel(1, 5), "general"),
+    Skill("G", ProficiencyLevel(5, 5), "leadership"),
+]
+SIMILARITIES = [[0.95, 0.6, 0.3, 0.25], [0.5, 0.55, 0.2, 0.1], [0.2, 0.4, 0.1, 0.05]]
+COHERENT = [[0.66, 0.66, 0.66, 0.9]] * 3
+
+
+def figures(config=None, strategy="default", similarities=SIMILARITIES):
+    result = SkillMatcher(strategy=strategy, config=config).match(REQUIRED, CANDIDATE, similarities=similarities)
+    return np.concatenate(
+        [
+            [result.overall_score],
+            result.probability,
+            result.mean,
+            result.variance,
+            result.interval.ravel(),
+            result.pairwise_scores.ravel(),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "change"),
+    [
+        ("default", {"beta": BetaPrior(variance=0.04)}),
+        ("default", {"beta": BetaPrior(edge_far=9)}),
+        ("default", {"dissimilar": Dissimilar(below=0.31)}),
+        ("default", {"dissimilar": Dissimilar(margin=0.2)}),
+        ("default", {"mixture": Mixture(level_weight=0.4)}),
+        ("default", {"mixture": Mixture(lower=0.05)}),
+        ("default", {"same_skill": SameSkill(base=0.5)}),
+        ("default", {"met": BlendRatio(0.4, 0.2, 0.7)}),
+        ("default", {"unmet": BlendRatio(0.2, 0.2, 0.8)}),
+        ("default", {"boost": (LinearBand(-math.inf, 0.5),)}),
+        ("default", {"bonus": (LinearBand(0.5, 0.5),)}),
+        ("default", {"lowest_bonus": LowestBonus(2.0)}),
+        ("default", {"domain": (DomainBand(-math.inf, 0.3),)}),
+        ("default", {"pair": (PairBand(-math.inf, 0.3, 0.3, 0.3),)}),
+        ("conservative", {"strategies": Strategies(variance_weight=0.6)}),
+        ("aggressive", {"strategies": Strategies(boost=0.4)}),
+        ("default", {"coherence": Coherence(similarity_above=0.3, harmony_above=0.1, least_score=0.1)}),
+        ("default", {"penalties": DomainPenalties(other_penalty=0.5)}),
+    ],
+)
+def test_every_group_of_constants_counts(strategy, change):
+    assert not np.array_equal(figures(ScoringConfig(**change), strategy), figures(None, strategy))
+
+
+def test_defaults_are_the_model():
+    np.testing.assert_array_equal(figures(ScoringConfig()), figures())
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: BetaPrior(variance=0), r"BetaPrior.variance 0: "),
+        (lambda: BetaPrior(largest_share=1.0), r"BetaPrior.largest_share 1.0: "),
+        (lambda: Dissimilar(below=math.nan), r"Dissimilar.below nan: "),
+        (lambda: Dissimilar(margin="0.1"), r"Dissimilar.margin '0.1': "),
+        (lambda: Mixture(least_weight=0), r"Mixture.least_weight 0: "),
+        (lambda: Mixture(lower=0.5, upper=0.5), r"Mixture.lower 0.5: expected less than upper, 0.5"),
+        (lambda: Mixture(level_weight=True), r"Mixture.level_weight True: "),
+        (lambda: SameSkill(span=2), r"SameSkill.span 2: "),
+        (lambda: LinearBand(0.5, -1), r"LinearBand.base -1: "),
+        (lambda: DomainBand(0.5, 2), r"DomainBand.weight 2: "),
+        (lambda: PairBand(0.5, 2, 0, 0), r"PairBand.base 2: "),
+        (lambda: Strategies(boost=math.inf), r"Strategies.boost inf: "),
+        (lambda: Coherence(least_skills=0), r"Coherence.least_skills 0: "),
+        (lambda: DomainPenalties(other_penalty=1.5), r"domain penalty 1.5: "),
+        (lambda: DomainPenalties(general_penalty=math.nan), r"domain penalty nan: "),
+        (lambda: ScoringConfig(beta=0.05), r"ScoringConfig.beta 0.05: expected a BetaPrior"),
+        (lambda: ScoringConfig(boost=()), r"ScoringConfig.boost \(\): expected a tuple of LinearBand"),
+        (lambda: ScoringConfig(pair=(1,)), r"ScoringConfig.pair \(1,\): expected a tuple of PairBand"),
+        (
+            lambda: ScoringConfig(bonus=(LinearBand(0.3, 1), LinearBand(0.5, 1))),
+            r"ScoringConfig.bonus above \[0.3, 0.5\]: expected descending limits",
+        ),
+        (lambda: ScoringConfig(domain=(DomainBand(0.3, 1),)), r"ScoringConfig.domain last above 0.3: expected -inf"),
+    ],
+)
+def test_constants_out_of_range(make, named):
+    with pytest.raises(ConfigError, match=f"^{named}"):
+        make()
+
+
+def test_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ScoringConfig().met = None

@@ -1,0 +1,121 @@
+"""Properties that the golden cases do not show."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from competency import ProficiencyLevel, Skill, SkillDomain, SkillMatcher
+from competency.config import ScoringConfig
+from competency.scoring import coherence_bonus, share_met
+
+STRATEGIES = ["default", "conservative", "aggressive"]
+
+
+@st.composite
+def matches(draw):
+    def skill(prefix):
+        largest = draw(st.integers(1, 10))
+        return Skill(
+            f"{prefix} {draw(st.integers(0, 5))}",
+            ProficiencyLevel(draw(st.integers(0, largest)), largest),
+            draw(st.sampled_from(SkillDomain)),
+        )
+
+    required = [skill(draw(st.sampled_from(["job", "both"]))) for _ in range(draw(st.integers(1, 5)))]
+    candidate = [skill(draw(st.sampled_from(["cv", "both"]))) for _ in range(draw(st.integers(1, 5)))]
+    similarity = st.floats(-1, 1) | st.sampled_from([0.18, 0.2, 0.3, 0.5, 0.65, 0.7, 0.75, 0.9])
+    rows = draw(
+        st.lists(
+            st.lists(similarity, min_size=len(required), max_size=len(required)),
+            min_size=len(candidate),
+            max_size=len(candidate),
+        )
+    )
+    return required, candidate, rows
+
+
+@given(matches(), st.sampled_from(STRATEGIES))
+def test_figures_are_in_range(match, strategy):
+    required, candidate, rows = match
+    result = SkillMatcher(strategy=strategy).match(required, candidate, similarities=rows)
+    assert 0 <= result.overall_score <= 1
+    for values in (result.probability, result.mean, result.interval):
+        assert ((values >= 0) & (values <= 1)).all()
+    assert (result.pairwise_scores <= 1).all()
+    assert (result.pairwise_scores >= np.minimum(0.05 + 0.8 * result.similarities, 0)).all()
+    assert (result.variance >= 0).all()
+    assert (result.interval[:, 0] <= result.interval[:, 1]).all()
+
+
+@given(matches(), st.sampled_from(STRATEGIES), st.randoms())
+def test_the_order_of_skills_does_not_matter(match, strategy, random):
+    required, candidate, rows = match
+    matcher = SkillMatcher(strategy=strategy)
+    result = matcher.match(required, candidate, similarities=rows)
+    order = list(range(len(required)))
+    random.shuffle(order)
+    shuffled = matcher.match([required[j] for j in order], candidate, similarities=np.array(rows)[:, order])
+    assert shuffled.overall_score == pytest.approx(result.overall_score, abs=1e-12)
+    np.testing.assert_allclose(shuffled.probability, result.probability[order], rtol=0, atol=1e-12)
+
+
+@given(st.integers(0, 10), st.integers(0, 10))
+def test_share_met(value, threshold):
+    expected = 1.0 if threshold == 0 else min(value / threshold, 1.0)
+    assert share_met(value / 10, threshold / 10) == pytest.approx(expected)
+
+
+def test_a_higher_level_of_the_same_skill_scores_higher():
+    def score(value):
+        required = [Skill("Python", ProficiencyLevel(5, 5))]
+        return SkillMatcher().match(required, [Skill("python", ProficiencyLevel(value, 5))]).overall_score
+
+    scores = [score(value) for value in range(6)]
+    assert scores == sorted(scores)
+    assert scores[0] < scores[5]
+
+
+def test_the_same_name_counts_as_the_same_skill_in_any_spelling():
+    required = [Skill("Data Science", ProficiencyLevel(1, 5))]
+    for name in ("data science", "  DATA  SCIENCE", "\N{FULLWIDTH LATIN SMALL LETTER D}ata science"):
+        result = SkillMatcher().match(required, [Skill(name, ProficiencyLevel(5, 5))], similarities=[[0.4]])
+        assert result.probability[0] == 1.0
+    other = SkillMatcher().match(required, [Skill("Statistics", ProficiencyLevel(5, 5))], similarities=[[0.4]])
+    assert other.probability[0] < 0.7
+
+
+def test_a_tie_of_main_domains_goes_to_the_first():
+    level = ProficiencyLevel(3, 5)
+    required = [Skill("job", level, "devops")]
+    near, far = Skill("a", level, "devops"), Skill("b", level, "finance")
+    first = SkillMatcher().match(required, [near, far], similarities=[[0.6], [0.6]]).probability[0]
+    last = SkillMatcher().match(required, [far, near], similarities=[[0.6], [0.6]]).probability[0]
+    assert last == pytest.approx(first * (1 - 0.5 * 0.6))
+
+
+def bonus(overall, best, required, candidate):
+    return coherence_bonus(overall, best, required, candidate, ScoringConfig())
+
+
+def test_coherence_bonus():
+    required = ["communication", "leadership", "project_management"]
+    domains = [SkillDomain(domain) for domain in required]
+    # 3 pairs at penalty 0, 6 at 0.30: (3 + 6 * 0.7) / 9 = 0.8
+    assert bonus(0.6, [0.7, 0.8, 0.9], domains, domains) == pytest.approx(0.05 + 0.02 * 0.2 + 0.02 * 0.1)
+    assert bonus(0.54, [0.7, 0.8, 0.9], domains, domains) == 0
+    assert bonus(0.76, [0.7, 0.8, 0.9], domains, domains) == 0
+    assert bonus(0.6, [0.5, 0.6, 0.7], domains, domains) == 0
+    assert bonus(0.6, [0.8, 0.9], domains[:2], domains) == 0
+    one = [SkillDomain.HR] * 3
+    assert bonus(0.6, [0.9] * 3, one, one) == 0  # one distinct pair over nine
+
+
+def test_coherence_bonus_is_added_to_the_overall_score():
+    domains = ["communication", "leadership", "project_management"]
+    required = [Skill(f"job {domain}", ProficiencyLevel(8, 10), domain) for domain in domains]
+    candidate = [Skill(f"cv {domain}", ProficiencyLevel(7, 10), domain) for domain in domains]
+    rows = np.full((3, 3), 0.1) + np.eye(3) * 0.56
+    result = SkillMatcher().match(required, candidate, similarities=rows)
+    assert 0.55 <= result.probability.mean() <= 0.75
+    assert result.overall_score == pytest.approx(result.probability.mean() + 0.05 + 0.02 * 0.06 + 0.02 * 0.1)
