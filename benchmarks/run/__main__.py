@@ -1,0 +1,122 @@
+"""The main job: measure two commits, compare them, and write the site."""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from benchmarks.run import suite
+from benchmarks.run.commits import ROOT, CommitError, resolve, resolve_range, uncommitted
+from benchmarks.run.summary import summary
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    compare = commands.add_parser(
+        "compare",
+        help="measure two commits, compare them, write the site",
+        description="Measure two commits in turns, compare them and write the site. What has been measured is kept: "
+        "after an interruption the same command goes on.",
+    )
+    compare.add_argument(
+        "before", nargs="?", default="first", help="a baseline's name or a git revision (default: first)"
+    )
+    compare.add_argument("after", nargs="?", default="HEAD", help="likewise (default: HEAD)")
+    choice = compare.add_mutually_exclusive_group()
+    choice.add_argument("--full", action="store_true", help="run all benchmarks instead of the core set")
+    choice.add_argument(
+        "--bench", metavar="REGEX", help="run the benchmarks whose name matches, such as match.Match.time_run"
+    )
+    history = commands.add_parser(
+        "history",
+        help="measure the heap of many commits",
+        description="Measure the heap series of the core set on many commits, and write the site.",
+    )
+    history.add_argument("range", nargs="?", default="ALL", help="a git range such as v1..HEAD (default: ALL commits)")
+    commands.add_parser(
+        "check",
+        help="run every benchmark once on the installed library",
+        description="Run every benchmark once, in this environment, and fail where one fails or is skipped.",
+    )
+    return parser
+
+
+def _select(full: bool, regex: str | None) -> list[str]:
+    names = suite.all_names()
+    if full:
+        return names
+    try:
+        pattern = re.compile(regex) if regex else suite.CORE
+    except re.error as error:
+        raise CommitError(f"--bench {regex!r}: {error}: expected a regular expression") from None
+    selected = [name for name in names if pattern.search(name)]
+    if not selected:
+        raise CommitError(f"no benchmark matches {regex!r}: expected part of a name such as {names[0]}")
+    return selected
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    before, after = resolve(arguments.before), resolve(arguments.after)
+    if before.hash == after.hash:
+        raise CommitError(f"{before.name} and {after.name} are the same commit, {after.hash[:10]}: expected two")
+    names = _select(arguments.full, arguments.bench)
+    if uncommitted():
+        print("Note: competency/ has uncommitted changes; commits are measured, not the working tree.")
+    suite.know_this_machine()
+    files = suite.by_file(names)
+    codes = {}
+    for position, (file, benchmarks) in enumerate(files.items(), 1):
+        print(f"\n[{position}/{len(files)}] {file}: {len(benchmarks)} benchmarks on 2 commits", flush=True)
+        codes[file] = suite.measure_file(file, benchmarks, [before.hash, after.hash])
+    published = suite.publish()
+    print(f"\n{summary(before, after, names)}\n")
+    print(f"All figures:  {_asv('compare', before.hash[:10], after.hash[:10])}")
+    _print_site()
+    failed = [file for file, code in codes.items() if code]
+    if failed:
+        print(f"asv failed in {', '.join(failed)}: see above", file=sys.stderr)
+    return 1 if failed or published else 0
+
+
+def _history(arguments: argparse.Namespace) -> int:
+    hashes = resolve_range(arguments.range)
+    names = [name for name in _select(False, None) if suite.HEAP.search(name)]
+    suite.know_this_machine()
+    print(f"{len(names)} heap series on {len(hashes)} commits", flush=True)
+    # forked workers start quickly, and the heap is measured in processes of its own in any case
+    options = ["--launch-method", "forkserver"] if hasattr(os, "fork") else []
+    code = suite.measure(names, hashes, "--skip-existing-successful", *options)
+    published = suite.publish()
+    _print_site()
+    return 1 if code or published else 0
+
+
+def _asv(*arguments: str) -> str:
+    """A command that runs asv as this process did."""
+    return " ".join([os.path.relpath(sys.executable), "-m", "asv", *arguments])
+
+
+def _print_site() -> None:
+    print(f"Site:         {os.path.relpath(suite.SITE / 'index.html')}")
+    print(f"To browse it: {_asv('preview')}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    os.chdir(ROOT)
+    commands = {"compare": _compare, "history": _history, "check": lambda _: suite.check()}
+    try:
+        return commands[arguments.command](arguments)
+    except CommitError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; what was measured is kept. The same command goes on from there.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""Which benchmarks there are, which of them are run, and how asv is called."""
+
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from benchmarks.run.commits import ROOT
+
+# The core set: what `tox -e bench` measures by default.
+CORE = re.compile(
+    r"""
+    ^(embed|similarity|score|match|batch)\.\w+\.(time_run|track_\w+)$
+    | ^accuracy\.
+    """,
+    re.VERBOSE,
+)
+HEAP = re.compile(r"\.\w+Heap\.track_\w+$")
+
+# Benchmarks that may be skipped on the current commit, with the reason.
+EXPECTED_SKIPS: frozenset[str] = frozenset()
+
+STATE = ROOT / ".asv"
+SITE = STATE / "html"
+
+
+def all_names() -> list[str]:
+    """Names of all benchmarks, as asv finds them."""
+    from asv_runner.discovery import disc_benchmarks
+
+    return [benchmark.name for benchmark in disc_benchmarks(str(ROOT / "benchmarks"))]
+
+
+def by_file(names: Iterable[str]) -> dict[str, list[str]]:
+    """The names, grouped by the benchmark file that they stand in."""
+    files: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        files[name.split(".")[0]].append(name)
+    return dict(files)
+
+
+def asv(*arguments: str, stdin: str = "", quiet: bool = False) -> int:
+    """Run asv on this project; what it prints passes through, or is shown only where it fails.
+
+    Returns
+    -------
+    int
+        asv's exit code.
+    """
+    command = [sys.executable, "-m", "asv", *arguments]
+    done = subprocess.run(command, cwd=ROOT, check=False, text=True, input=stdin, capture_output=quiet)
+    if quiet and done.returncode:
+        print(done.stdout, done.stderr, file=sys.stderr)
+    return done.returncode
+
+
+def know_this_machine() -> None:
+    """Register this machine with asv, where it is not yet: `asv run` would ask."""
+    from asv.machine import Machine, MachineCollection
+    from asv.util import UserError
+
+    try:
+        MachineCollection.load(Machine.get_unique_machine_name())
+    except UserError:
+        asv("machine", "--yes", quiet=True)
+
+
+def measure(names: Sequence[str], hashes: Sequence[str], *options: str) -> int:
+    """Run benchmarks on commits, leaving out what succeeded before.
+
+    Returns
+    -------
+    int
+        asv's exit code: 2 where a benchmark failed.
+    """
+    selection = [argument for name in names for argument in ("--bench", rf"^{re.escape(name)}(\(|$)")]
+    return asv("run", *selection, *options, "HASHFILE:-", stdin="\n".join(hashes))
+
+
+def measure_file(file: str, names: Sequence[str], hashes: Sequence[str]) -> int:
+    """Run the benchmarks of one file on commits, in turns, with all samples kept.
+
+    asv saves after each round, so that a run that was stopped half-way looks complete to it. A mark that is left behind
+    says so to the next call, which then measures this file anew.
+    """
+    mark = STATE / "unfinished" / file
+    options = ["--interleave-rounds", "--record-samples"]
+    if not mark.exists():
+        options.append("--skip-existing-successful")
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    code = measure(names, hashes, *options)
+    if code in (0, 2):
+        mark.unlink()
+    return code
+
+
+def publish() -> int:
+    """Write the site from all results, with pages that load nothing from elsewhere."""
+    code = asv("publish", quiet=True)
+    if code == 0:
+        command = [sys.executable, "-m", "asv_tachyon", "install", "--no-backup", str(SITE)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return code
+
+
+def skipped(lines: Iterable[str]) -> list[str]:
+    """Names of the benchmarks that asv's output shows as skipped, wholly or for some parameters."""
+    names: dict[str, None] = {}
+    name = ""
+    for line in lines:
+        found = re.search(r"\b\w+\.\w+\.(time|peakmem|track)_\w+", line)
+        name = found[0] if found else name
+        if re.search(r"\bn/a\b", line):
+            names[name] = None
+    return list(names)
+
+
+def check() -> int:
+    """Run every benchmark once in this environment; 1 where one fails, or is skipped but not expected to be."""
+    know_this_machine()
+    command = [sys.executable, "-m", "asv", "run", "--quick", "--dry-run", "--show-stderr", "--environment", "existing"]
+    lines = []
+    with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            lines.append(line)
+    unexpected = [name for name in skipped(lines) if name not in EXPECTED_SKIPS]
+    if unexpected:
+        print(f"skipped, but not expected to be: {', '.join(unexpected)}", file=sys.stderr)
+    return 1 if process.returncode or unexpected else 0

@@ -1,0 +1,78 @@
+"""What asv finds in benchmarks/, in a process of its own, as asv looks for it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("asv_runner", reason="needs the extra bench")
+
+ROOT = Path(__file__).parents[2]
+FACES = ["time_run", "peakmem_run", "peakmem_reference"]
+HEAP = ["track_allocations", "track_allocated_bytes", "track_peak_heap"]
+CLASSES = {
+    "embed": "Embed",
+    "similarity": "Similarity",
+    "score": "Score",
+    "match": "Match",
+    "batch": "Batch",
+    "overlap": "Overlap",
+    "to_dict": "ToDict",
+    "start": "Import",
+}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    program = (
+        "import json, sys\n"
+        "from asv_runner.discovery import disc_benchmarks\n"
+        "from asv_runner._aux import update_sys_path\n"
+        f"update_sys_path({str(ROOT / 'benchmarks')!r})\n"
+        f"found = [vars(benchmark) for benchmark in disc_benchmarks({str(ROOT / 'benchmarks')!r})]\n"
+        "keys = 'name', 'setup_cache_key', 'version', 'unit', 'params'\n"
+        "print(json.dumps([[benchmark[key] for key in keys] for benchmark in found]))\n"
+        "print(json.dumps(sorted(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path_factory.mktemp("cwd"), capture_output=True, text=True, check=True
+    )
+    benchmarks, modules = map(json.loads, done.stdout.splitlines())
+    return {name: rest for name, *rest in benchmarks}, modules
+
+
+def test_the_names(found):
+    expected = {f"{file}.{name}.{face}" for file, name in CLASSES.items() for face in FACES}
+    expected |= {f"{file}.{name}Heap.{series}" for file, name in CLASSES.items() for series in HEAP}
+    expected |= {"start.Import.time_process"}
+    expected |= {"accuracy.Accuracy.track_score_deviation", "accuracy.Accuracy.track_interval_deviation"}
+    assert set(found[0]) == expected
+
+
+def test_discovery_imports_neither_the_library_nor_the_instruments(found):
+    loaded = set(found[1])
+    assert "benchmarks.common" in loaded
+    assert not loaded & {"competency", "memray", "asv", "benchmarks.heap.measure", "benchmarks.run.suite"}
+
+
+def test_each_operation_has_a_setup_cache_of_its_own(found):
+    keys = {name.rsplit(".", 1)[0]: key for name, (key, *_) in found[0].items() if "Heap." in name}
+    assert len(set(keys.values())) == len(keys) == len(CLASSES)
+
+
+def test_versions_are_explicit(found):
+    """asv's own version is a hash of the source: moving a line would orphan results."""
+    assert {version for _, version, _, _ in found[0].values()} == {"1"}
+
+
+def test_units(found):
+    units = {name.rsplit(".", 1)[1]: unit for name, (_, _, unit, _) in found[0].items()}
+    assert (units["track_allocations"], units["track_peak_heap"]) == ("allocations", "bytes")
+    assert (units["time_run"], units["peakmem_run"]) == ("seconds", "bytes")
+
+
+@pytest.mark.parametrize("room", ["heap", "run"])
+def test_instruments_are_not_entered(room):
+    assert not (ROOT / "benchmarks" / room / "__init__.py").exists()

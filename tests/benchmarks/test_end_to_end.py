@@ -1,0 +1,116 @@
+"""The main job, for real: two commits that differ by a comment, measured by asv, compared and published."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("asv", reason="needs the extra bench")
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone whose last two commits hold this working tree, and the same with a comment more."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs the project's git history")
+    folder = tmp_path_factory.mktemp("clone") / "project"
+
+    def git(*arguments, cwd=folder):
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        return subprocess.run(
+            ["git", *identity, *arguments], cwd=cwd, capture_output=True, text=True, check=True
+        ).stdout
+
+    git("clone", "-q", str(ROOT), str(folder), cwd=ROOT)
+    for name in git("ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0"):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    git("add", "-A")
+    git("commit", "-q", "--allow-empty", "-m", "This tree")
+    with (folder / "competency" / "matcher.py").open("a") as stream:
+        stream.write("# a comment\n")
+    git("commit", "-q", "-a", "-m", "A comment <b>more</b>")
+    return folder
+
+
+def run(clone, *arguments):
+    """Run a command in the clone, with a home of its own for asv's machine file."""
+    home = clone.parent / "home"
+    home.mkdir(exist_ok=True)
+    cache = os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
+    environment = {**os.environ, "HOME": str(home), "USERPROFILE": str(home), "PIP_CACHE_DIR": cache}
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=clone, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def job(clone):
+    done = run(clone, "benchmarks.run", "compare", "HEAD~1", "HEAD", "--bench", r"SimilarityHeap|to_dict|accuracy")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def graph(clone, name):
+    (path,) = (clone / ".asv" / "html" / "graphs").glob(f"arch-*/**/{name}.json")
+    return json.loads(path.read_text("utf-8"))
+
+
+def test_it_ends_with_the_comparison_and_the_site(job):
+    tail = job.splitlines()[-20:]
+    assert any(line.startswith("before: HEAD~1 (") and line.endswith("This tree)") for line in tail)
+    assert "Largest deviation from the golden figures: 0" in tail
+    assert f"Site:         {Path('.asv/html/index.html')}" in tail
+    assert tail[-1].startswith("To browse it: ")
+    assert tail[-1].endswith("-m asv preview")
+
+
+def test_a_comment_changes_no_heap_series(job, clone):
+    for series in ("track_allocations", "track_allocated_bytes", "track_peak_heap"):
+        (_, before), (_, after) = graph(clone, f"similarity.SimilarityHeap.{series}")
+        assert before == after
+        assert all(value > 0 for value in before)
+
+
+def test_the_published_data(job, clone):
+    index = json.loads((clone / ".asv" / "html" / "index.json").read_text("utf-8"))
+    measured = {"similarity.SimilarityHeap.track_peak_heap", "to_dict.ToDict.time_run", "to_dict.ToDict.peakmem_run"}
+    assert measured < set(index["benchmarks"])
+    assert len(graph(clone, "to_dict.ToDict.time_run")) == 2
+
+
+def test_the_page_loads_nothing_from_elsewhere(job, clone):
+    page = (clone / ".asv" / "html" / "index.html").read_text("utf-8")
+    assert "://" not in page.replace("http://www.w3.org/", "")
+    assert not (clone / ".asv" / "html" / "index.legacy.html").exists()
+
+
+def test_asv_compare_finds_no_change(job, clone):
+    done = run(clone, "asv", "compare", "--split", "--factor", "2", "HEAD~1", "HEAD")
+    assert done.returncode == 0
+    assert "SimilarityHeap.track_peak_heap" in done.stdout
+    assert "got worse" not in done.stdout
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(job, clone):
+    wheels = list((clone / ".asv" / "env").rglob("competency-*.whl"))
+    assert len(wheels) == 2
+    with zipfile.ZipFile(wheels[0]) as wheel:
+        names = wheel.namelist()
+    assert {"competency/py.typed", "competency/data/domains.toml", "competency/embedding/hashing.py"} < set(names)
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"competency"}
+
+
+def test_what_was_measured_is_not_measured_again(job, clone):
+    again = run(clone, "benchmarks.run", "compare", "HEAD~1", "HEAD", "--bench", "SimilarityHeap")
+    assert again.returncode == 0
+    assert "Setting up" not in again.stdout
+    assert "12 unchanged" in again.stdout

@@ -1,0 +1,124 @@
+import json
+
+import pytest
+
+pytest.importorskip("asv", reason="needs the extra bench")
+
+import contextlib
+
+from benchmarks.run import __main__ as main
+from benchmarks.run import suite
+
+OUTPUT = """\
+[ 0.00%] · For competency commit 0b82d538 <main>:
+[25.00%] ··· match.Match.time_run                                            ok
+[25.00%] ··· ========= =======
+                size
+             --------- -------
+                10x5    1.5ms
+               50x25     n/a
+             ========= =======
+[50.00%] ··· start.Import.time_process                                      n/a
+[75.00%] ··· start.Import.time_run                                       13.4ms
+"""
+
+
+def test_skipped():
+    assert suite.skipped(OUTPUT.splitlines()) == ["match.Match.time_run", "start.Import.time_process"]
+    assert suite.skipped(OUTPUT.replace("n/a", "1.5ms").splitlines()) == []
+
+
+def test_the_core_set():
+    names = suite.all_names()
+    core = main._select(False, None)
+    assert set(core) < set(main._select(True, None)) == set(names)
+    for operation in ("embed", "similarity", "score", "match", "batch"):
+        mine = [name for name in core if name.startswith(f"{operation}.")]
+        assert sum(name.endswith("time_run") for name in mine) == 1
+        assert sum(bool(suite.HEAP.search(name)) for name in mine) == 3
+    assert sum(bool(suite.HEAP.search(name)) for name in core) == 15
+    assert not any("peakmem" in name for name in core)
+
+
+def test_bench_chooses_by_name():
+    assert main._select(False, r"to_dict\..*time") == ["to_dict.ToDict.time_run"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["compare", "HEAD", "HEAD"], "HEAD and HEAD are the same commit"),
+        (["compare", "nowhere"], "'nowhere'"),
+        (["compare", "HEAD", "nowhere"], "'nowhere'"),
+        (["history", "HEAD..HEAD"], "no commit in range 'HEAD..HEAD'"),
+    ],
+)
+def test_bad_commits_are_one_sentence_and_exit_1(arguments, named, capsys):
+    assert main.main(arguments) == 1
+    captured = capsys.readouterr()
+    assert named in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(("regex", "named"), [("nothing at all", "no benchmark matches"), ("(", "regular expression")])
+def test_bad_selection(regex, named):
+    with pytest.raises(ValueError, match=named):
+        main._select(False, regex)
+
+
+def test_wrong_usage_exits_with_2(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main.main(["compare", "--full", "--bench", "x"])
+    assert stopped.value.code == 2
+
+
+@pytest.fixture
+def asv(tmp_path, monkeypatch):
+    """asv, replaced by a list of its calls and the exit codes that it gives."""
+
+    class Fake:
+        def __init__(self):
+            self.calls = []
+            self.codes = []
+
+        def __call__(self, *arguments, stdin="", quiet=False):
+            self.calls.append((arguments, stdin))
+            code = self.codes.pop(0)
+            if code is KeyboardInterrupt:
+                raise code
+            return code
+
+    fake = Fake()
+    monkeypatch.setattr(suite, "STATE", tmp_path)
+    monkeypatch.setattr(suite, "asv", fake)
+    return fake
+
+
+@pytest.mark.parametrize("interruption", [1, -9, KeyboardInterrupt])
+def test_a_file_that_was_interrupted_is_measured_anew(asv, interruption):
+    asv.codes = [interruption, 0, 0]
+
+    def measure():
+        with contextlib.suppress(KeyboardInterrupt):
+            suite.measure_file("match", ["match.Match.time_run"], ["a", "b"])
+        arguments, stdin = asv.calls[-1]
+        assert stdin == "a\nb"
+        assert {"--interleave-rounds", "--record-samples", r"^match\.Match\.time_run(\(|$)"} < set(arguments)
+        return "--skip-existing-successful" in arguments
+
+    assert [measure(), measure(), measure()] == [True, False, True]
+
+
+def test_a_failed_benchmark_is_not_an_interruption(asv):
+    asv.codes = [2, 0]
+    for _ in range(2):
+        suite.measure_file("match", ["match.Match.time_run"], ["a", "b"])
+    assert all("--skip-existing-successful" in arguments for arguments, _ in asv.calls[-2:])
+
+
+def test_the_configuration_holds_one_environment():
+    text = (suite.ROOT / "asv.conf.json").read_text("utf-8")
+    conf = json.loads("\n".join(line for line in text.splitlines() if not line.strip().startswith("//")))
+    assert conf["matrix"]["req"] == {"numpy": [""], "scipy": [""], "memray": [""]}
+    assert conf["matrix"]["env_nobuild"]["OPENBLAS_NUM_THREADS"] == ["1"]
