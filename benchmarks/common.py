@@ -66,6 +66,8 @@ def _level(rng: random.Random) -> int:
 def person(rng: random.Random, n_skills: int, domain: str | None = None) -> list[SkillRecord]:
     """Distinct skills of one person: two thirds from one domain, the rest from anywhere; popular ones more often."""
     sections = skills_by_domain()
+    if n_skills > len(skills_by_popularity()):
+        raise ValueError(f"{n_skills} skills of one person: expected at most {len(skills_by_popularity())}")
     own = sections[domain or list(sections)[int(rng.random() * len(sections))]]
     skills: dict[str, int] = {}
     while len(skills) < n_skills:
@@ -79,6 +81,11 @@ def candidate_and_job(
     n_candidate: int, n_required: int, *, overlap: float = 0.2, seed: int = 0
 ) -> tuple[list[SkillRecord], list[SkillRecord]]:
     """A candidate's skills and a job's, of one field; the share `overlap` of the job's names is the candidate's too."""
+    if n_candidate + 2 * n_required > len(skills_by_popularity()):
+        raise ValueError(
+            f"{n_candidate} candidate and {n_required} required skills: expected n_candidate + 2 n_required of at most "
+            f"{len(skills_by_popularity()):,}, the names of skills.txt"
+        )
     rng = random.Random(f"{n_candidate}x{n_required}/{overlap}/{seed}")
     domain = list(skills_by_domain())[int(rng.random() * len(skills_by_domain()))]
     candidate = person(rng, n_candidate, domain)
@@ -176,6 +183,9 @@ class Operation:
         From one value of each parameter to fresh arguments of `run`.
     run : callable
         What is measured.
+    sized : callable, optional
+        From numbers of candidate and required skills to parameters of `setup` that need not be among `params`; for the
+        heap instruments. None where the operation has no such size.
     version : int
         To be raised where what is measured changes: older results are not compared then.
     """
@@ -185,6 +195,7 @@ class Operation:
     needs: tuple[str, ...]
     setup: Callable[..., tuple[Any, ...]]
     run: Callable[..., object]
+    sized: Callable[[int, int], tuple[Any, ...]] | None = None
     version: int = 1
 
     def combinations(self) -> list[tuple[Any, ...]]:
@@ -198,6 +209,10 @@ class Operation:
                 functools.reduce(getattr, path.split("."), importlib.import_module("competency"))
             except AttributeError:
                 raise NotImplementedError(f"{self.name}: this commit has no competency.{path}") from None
+
+
+def _size(n_candidate: int, n_required: int) -> tuple[str]:
+    return (f"{n_candidate}x{n_required}",)
 
 
 def _sizes(size: str) -> tuple[int, int]:
@@ -280,6 +295,7 @@ OPERATIONS = {
             {"n_names": (10, 50, 100, 200), "calls": ("batch", "single"), "names": _NAMES},
             needs=("SkillMatcher",),
             setup=_setup_embed,
+            sized=lambda n_candidate, n_required: (n_candidate, "batch", "real"),
             run=lambda embedder, batches: [embedder.embed(batch) for batch in batches],
         ),
         Operation(
@@ -287,14 +303,18 @@ OPERATIONS = {
             {"size": _SIZES},
             needs=("SkillMatcher.similarities",),
             setup=_setup_pair,
+            sized=_size,
             run=lambda matcher, job, candidate: matcher.similarities(job, candidate),
         ),
-        Operation("score", {"size": _SIZES}, needs=("SkillMatcher.match",), setup=_setup_score, run=_run_score),
+        Operation(
+            "score", {"size": _SIZES}, needs=("SkillMatcher.match",), setup=_setup_score, sized=_size, run=_run_score
+        ),
         Operation(
             "match",
             {"size": _SIZES, "names": _NAMES},
             needs=("SkillMatcher.match",),
             setup=_setup_pair,
+            sized=lambda n_candidate, n_required: (*_size(n_candidate, n_required), "real"),
             run=lambda matcher, job, candidate: read_all(matcher.match(job, candidate)),
         ),
         Operation(
@@ -316,6 +336,7 @@ OPERATIONS = {
             {"size": ("10x5", "100x50")},
             needs=("MatchResult.to_dict",),
             setup=_setup_to_dict,
+            sized=_size,
             run=lambda result: result.to_dict(),
         ),
         Operation("import", {}, needs=(), setup=lambda: (), run=_run_import),
@@ -399,6 +420,14 @@ def heap_figures(name: str) -> HeapFigures:
         profile = measure(operation.run, setup=functools.partial(operation.setup, *params))
         figures[params] = (profile.allocations, profile.allocated_bytes, profile.peak_bytes)
     return figures
+
+
+def growth_exponent(figures: HeapFigures, names: str, column: int) -> float:
+    """Exponent of the power law of a heap figure of `match` against the number of candidate skills."""
+    from benchmarks.heap.growth import fit
+
+    sizes = [_sizes(size)[0] for size in _SIZES]
+    return fit(sizes, [figures[size, names][column] for size in _SIZES]).exponent
 
 
 class Heap(Face):

@@ -30,8 +30,11 @@ def heap(request):
     return heap_of
 
 
-def report(what, profile):
+def report(what, profile, n_skills):
     print(f"Memory usage for {what}: {format_bytes(profile.peak_bytes)} ({profile.allocations:,} allocations)")
+    print(
+        f"  mean size {format_bytes(profile.mean_bytes)}, peak {format_bytes(profile.peak_bytes / n_skills)} per skill"
+    )
 
 
 def grows(profiles):
@@ -64,7 +67,7 @@ def test_baseline_memory_usage(heap):
     profiles = []
     for n_candidate, n_required in [(10, 5), (50, 25), (100, 50)]:
         profiles.append(heap("match", f"{n_candidate}x{n_required}", "real"))
-        report(f"{n_candidate} candidates, {n_required} required", profiles[-1])
+        report(f"{n_candidate} candidates, {n_required} required", profiles[-1], n_candidate + n_required)
     assert grows(profiles)
 
 
@@ -72,7 +75,7 @@ def test_embedding_memory_usage(heap):
     profiles = []
     for n_names in (10, 50, 100, 200):
         profiles.append(heap("embed", n_names, "batch", "real"))
-        report(f"{n_names} embeddings", profiles[-1])
+        report(f"{n_names} embeddings", profiles[-1], n_names)
         assert profiles[-1].peak_bytes >= 4 * 512 * n_names  # the vectors themselves
     assert grows(profiles)
 
@@ -81,8 +84,8 @@ def test_similarity_calculation_memory(heap):
     profiles = []
     for size in ("10x5", "50x25", "100x50", "200x100"):
         profiles.append(heap("similarity", size))
-        report(f"{size} similarities", profiles[-1])
         n_candidate, n_required = map(int, size.split("x"))
+        report(f"{size} similarities", profiles[-1], n_candidate + n_required)
         assert profiles[-1].peak_bytes >= 8 * n_candidate * n_required  # the matrix itself
     assert grows(profiles)
 
@@ -98,3 +101,13 @@ def test_memory_growth_patterns(heap):
     assert grows(profiles)
     # never worse than the product of both sizes, which the last line has four times as large as the one above
     assert profiles[-1].peak_bytes < 4.4 * profiles[-2].peak_bytes
+
+
+@pytest.mark.heap(max_allocations=15_000, max_peak="25 kB")
+def test_limits_of_a_small_match(small_match):
+    OPERATIONS["match"].run(*small_match)
+
+
+@pytest.fixture
+def small_match():
+    return OPERATIONS["match"].setup("10x5", "real")

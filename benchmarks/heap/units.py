@@ -1,6 +1,10 @@
 """Sizes, for people."""
 
-__all__ = ["format_bytes"]
+import re
+
+__all__ = ["format_bytes", "parse_bytes"]
+
+_SCALES = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
 def format_bytes(size: float) -> str:
@@ -10,3 +14,17 @@ def format_bytes(size: float) -> str:
             value = size / scale
             return f"{value:,.0f} {unit}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".") + f" {unit}"
     return f"{size:.0f} bytes"
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes of a size such as ``832 bytes``, ``14.4 kB``, ``2 MB`` or ``1 GB``.
+
+    Raises
+    ------
+    ValueError
+        Where it is no such size.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(bytes|kB|MB|GB)", text.strip())
+    if not found:
+        raise ValueError(f"size {text!r}: expected a number and one of {', '.join(_SCALES)}, such as 256 MB")
+    return round(float(found[1]) * _SCALES[found[2]])

@@ -80,6 +80,11 @@ def test_popular_names_are_drawn_more_often():
 
 def test_a_person_can_have_every_skill():
     assert len(common.person(random.Random(0), 1680)) == 1680
+    with pytest.raises(ValueError, match=r"^1681 skills of one person: expected at most 1680$"):
+        common.person(random.Random(0), 1681)
+    assert len(common.candidate_and_job(840, 420)[1]) == 420
+    with pytest.raises(ValueError, match=r"^841 candidate and 420 required skills: expected .* at most 1,680"):
+        common.candidate_and_job(841, 420)
 
 
 def test_the_embedder_clusters_by_domain():

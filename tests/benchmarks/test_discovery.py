@@ -47,6 +47,7 @@ def test_the_names(found):
     expected = {f"{file}.{name}.{face}" for file, name in CLASSES.items() for face in FACES}
     expected |= {f"{file}.{name}Heap.{series}" for file, name in CLASSES.items() for series in HEAP}
     expected |= {"start.Import.time_process"}
+    expected |= {"match.MatchGrowth.track_allocations_exponent", "match.MatchGrowth.track_peak_heap_exponent"}
     expected |= {"accuracy.Accuracy.track_score_deviation", "accuracy.Accuracy.track_interval_deviation"}
     assert set(found[0]) == expected
 
@@ -59,6 +60,8 @@ def test_discovery_imports_neither_the_library_nor_the_instruments(found):
 
 def test_each_operation_has_a_setup_cache_of_its_own(found):
     keys = {name.rsplit(".", 1)[0]: key for name, (key, *_) in found[0].items() if "Heap." in name}
+    growth = {key for name, (key, *_) in found[0].items() if "MatchGrowth." in name}
+    assert growth == {keys["match.MatchHeap"]}
     assert len(set(keys.values())) == len(keys) == len(CLASSES)
 
 

@@ -114,6 +114,27 @@ def test_the_peak_with_maps_agrees_with_the_peak_without(file):
     assert measure(call_with_map).peak_bytes == pytest.approx(measure(call).peak_bytes, abs=20_000)
 
 
+def test_tracing_by_others_does_not_count():
+    def call():
+        return [str(i) for i in range(500)]
+
+    def trace(frame, event, argument):
+        kept.append(bytearray(1_000))
+        return trace
+
+    kept = []
+    alone = measure(call)
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        traced = measure(call)
+        assert sys.gettrace() is trace
+    finally:
+        sys.settrace(before)
+    assert traced == alone
+    assert kept
+
+
 def test_mmap_is_as_before_afterwards():
     plain = mmap.mmap
     with pytest.raises(ZeroDivisionError):

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.heap.units import format_bytes
+from benchmarks.heap.units import format_bytes, parse_bytes
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,16 @@ from benchmarks.heap.units import format_bytes
 )
 def test_format_bytes(size, text):
     assert format_bytes(size) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("832 bytes", 832), ("14.4 kB", 14_400), ("2MB", 2_000_000), (" 1 GB ", 1_000_000_000)]
+)
+def test_parse_bytes(text, size):
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "5", "5 KB", "-1 kB", "1e3 kB", "nan MB", "5 kB per skill"])
+def test_no_size(text):
+    with pytest.raises(ValueError, match=r"^size .*: expected a number and one of bytes, kB, MB, GB"):
+        parse_bytes(text)

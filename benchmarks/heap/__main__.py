@@ -1,0 +1,250 @@
+"""The heap instruments: what this library, or any Python program, asks of the heap."""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.common import OPERATIONS
+from benchmarks.heap import cache, dhat, diff, growth, record, tree
+from benchmarks.heap.profile import METRICS
+from benchmarks.heap.report import report
+from benchmarks.heap.units import format_bytes
+
+NAMES = ", ".join(OPERATIONS)
+
+
+def _size(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def _add_sizes(parser: argparse.ArgumentParser, n_candidate: int = 100, n_required: int = 50) -> None:
+    for name, metavar, default in (("candidate", "N", n_candidate), ("required", "M", n_required)):
+        option = "--candidates" if name == "candidate" else "--required"
+        text = f"{name} skills (default: {default})"
+        parser.add_argument(option, type=_size, default=default, metavar=metavar, help=text)
+
+
+def _add_report(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("report", help="key metrics of operations", description="Key metrics of operations.")
+    parser.add_argument("operations", nargs="*", metavar="OPERATION", help=f"any of {NAMES} (default: all)")
+    _add_sizes(parser)
+    parser.add_argument("--json", action="store_true", help="print all figures as JSON, sizes in bytes")
+    parser.set_defaults(run=_report)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    found = []
+    for operation in [record.find_operation(name) for name in arguments.operations or OPERATIONS]:
+        params = record.parameters(operation, arguments.candidates, arguments.required)
+        found.append(report(operation, params))
+        if not arguments.json:
+            print("\n".join(found[-1].lines()), end="\n\n", flush=True)
+    if arguments.json:
+        print(json.dumps([one.to_dict() for one in found], indent=2))
+    return 0
+
+
+def _add_record(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "record",
+        help="profile an operation, or a Python program, into a DHAT file",
+        usage="%(prog)s [OPERATION] [--candidates N] [--required M] [-o FILE] [--keep FILE]\n"
+        "       %(prog)s [-o FILE] [--keep FILE] -- SCRIPT [ARGUMENT ...]",
+        description="Profile an operation, or a Python program, into a DHAT file. Without either: match 100 candidate "
+        "skills to 50, then the single components.",
+    )
+    parser.add_argument("operation", nargs="?", metavar="OPERATION", help=f"one of {NAMES}")
+    _add_sizes(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("dhat-heap.json"), metavar="FILE", help="the DHAT file"
+    )
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="keep memray's capture there")
+    parser.set_defaults(run=_record)
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    if arguments.script and arguments.operation:
+        raise record.InstrumentError(f"both {arguments.operation!r} and a script: expected one of them")
+    print("Recording ...", file=sys.stderr, flush=True)
+    if arguments.script:
+        profile = record.record_script(arguments.script, keep=arguments.keep)
+    else:
+        names = [arguments.operation] if arguments.operation else record.COMPONENTS
+        profile = record.record_operations(names, arguments.candidates, arguments.required, keep=arguments.keep)
+    dhat.save(profile, arguments.output)
+    for label, prefix in (("Total", "total"), ("At the peak", "peak"), ("At the end", "end")):
+        size, blocks = profile.total(f"{prefix}_bytes"), profile.total(f"{prefix}_blocks")
+        print(f"{label + ':':<14}{format_bytes(size):>10} in {blocks:,} blocks")
+    print(f"{arguments.output}: open it with valgrind's dh_view.html, or see `python -m benchmarks.heap view`")
+    return 0
+
+
+def _add_view(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "view", help="show a DHAT file as a tree", description="Show a DHAT file as a tree, or as a page."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="a DHAT file, of any program")
+    parser.add_argument("--sort", choices=METRICS, default="total_bytes", help="metric (default: total_bytes)")
+    parser.add_argument("--depth", type=_size, default=3, metavar="N", help="levels that are shown (default: 3)")
+    parser.add_argument(
+        "--threshold", type=float, default=1.0, metavar="PERCENT", help="hide what has less of the total (default: 1)"
+    )
+    _add_html(parser)
+    parser.set_defaults(run=_view)
+
+
+def _add_html(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--html", action="store_true", help="write one page that needs no network instead")
+    parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="the page")
+
+
+def _write_page(path: Path, profile: dhat.Profile, before: dhat.Profile | None = None) -> int:
+    from benchmarks.heap.files import write_atomically
+    from benchmarks.heap.html import page
+
+    write_atomically(path, page(profile, before))
+    print(path)
+    return 0
+
+
+def _view(arguments: argparse.Namespace) -> int:
+    profile = dhat.load(arguments.file)
+    if arguments.html:
+        return _write_page(arguments.output, profile)
+    shown = tree.lines(profile, arguments.sort, depth=arguments.depth, threshold=arguments.threshold / 100)
+    print(f"{tree.printable(profile.command)}\n")
+    print("\n".join(shown))
+    return 0
+
+
+def _add_diff(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "diff", help="what changed between two DHAT files", description="What changed between two DHAT files."
+    )
+    parser.add_argument("before", type=Path, metavar="BEFORE", help="a DHAT file")
+    parser.add_argument("after", type=Path, metavar="AFTER", help="another one")
+    parser.add_argument("--most", type=_size, default=20, metavar="N", help="sites that are shown (default: 20)")
+    parser.add_argument("--json", action="store_true", help="print all sites as JSON")
+    _add_html(parser)
+    parser.set_defaults(run=_diff)
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    before, after = dhat.load(arguments.before), dhat.load(arguments.after)
+    if arguments.html:
+        return _write_page(arguments.output, after, before)
+    if arguments.json:
+        changes = diff.compare(before, after)
+        print(json.dumps([{"status": change.status, **dataclasses.asdict(change)} for change in changes], indent=2))
+    else:
+        print("\n".join(diff.lines(before, after, most=arguments.most)))
+    return 0
+
+
+def _add_growth(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "growth",
+        help="how an operation's heap grows with size",
+        description="How an operation's heap grows with size: exact figures, the power law that fits them, and a plot.",
+    )
+    parser.add_argument("operation", metavar="OPERATION", help=f"one of {NAMES}")
+    parser.add_argument(
+        "--sizes", default="10,20,50,100,200", metavar="N,N,N...", help="three or more (default: 10,20,50,100,200)"
+    )
+    parser.add_argument(
+        "--metric", action="append", choices=list(growth.METRICS), help="may be given again (default: all)"
+    )
+    parser.add_argument(
+        "--plot", action="append", type=Path, default=[], metavar="FILE", help="a .png or .svg; may be given again"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures and laws as JSON")
+    parser.set_defaults(run=_growth)
+
+
+def _growth(arguments: argparse.Namespace) -> int:
+    metrics = arguments.metric or tuple(growth.METRICS)
+    found = growth.measure_growth(arguments.operation, growth.parse_sizes(arguments.sizes), metrics=metrics)
+    if arguments.json:
+        print(json.dumps(found.to_dict(), indent=2))
+    else:
+        print(growth.table(found))
+    for path in arguments.plot:
+        growth.plot(found, path)
+    return 0
+
+
+def _add_cache(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "cache",
+        help="instructions and cache misses of one run, simulated",
+        description="Instructions and cache misses of one run of an operation, under valgrind's cache simulator. It "
+        "takes a minute or more.",
+    )
+    parser.add_argument("operation", metavar="OPERATION", help=f"one of {NAMES}")
+    _add_sizes(parser, n_candidate=50, n_required=25)
+    parser.add_argument("--repeats", type=_size, default=2, metavar="N", help="pairs of processes (default: 2)")
+    parser.add_argument("--hardware", action="store_true", help="the processor's own counters too, where there are")
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+    parser.set_defaults(run=_cache)
+
+
+def _cache(arguments: argparse.Namespace) -> int:
+    operation = record.find_operation(arguments.operation)
+    params = record.parameters(operation, arguments.candidates, arguments.required)
+    found = [cache.simulate(operation.name, params, repeats=arguments.repeats)]
+    if arguments.hardware:
+        counted = cache.hardware(operation.name, params)
+        if counted is None:
+            print("no hardware counters: perf is missing, or this machine does not offer them", file=sys.stderr)
+        else:
+            found.append(counted)
+    if arguments.json:
+        print(json.dumps([profile.to_dict() for profile in found], indent=2))
+    else:
+        print("\n".join(line for profile in found for line in profile.lines()))
+    return 0
+
+
+COMMANDS: tuple[Callable[[argparse._SubParsersAction], None], ...] = (
+    _add_report,
+    _add_record,
+    _add_view,
+    _add_diff,
+    _add_growth,
+    _add_cache,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run an instrument; returns the exit code: 0, or 1 where what was asked cannot be done."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.heap", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="INSTRUMENT")
+    for add in COMMANDS:
+        add(commands)
+    argv = list(sys.argv[1:] if argv is None else argv)
+    own, script = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    arguments = parser.parse_args(own, argparse.Namespace(script=script))
+    try:
+        return arguments.run(arguments)
+    except (record.InstrumentError, dhat.DhatError, growth.GrowthError, cache.CacheError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    except ImportError as error:
+        print(f"{error.name} is missing: python -m pip install '.[memory-profiling]'", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    # one BLAS thread, as in the suite: it decides how many buffers there are
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    sys.exit(main())

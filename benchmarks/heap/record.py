@@ -1,0 +1,110 @@
+"""Profiles of this library's operations, and of any Python program."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import OPERATIONS, Operation
+from benchmarks.heap.capture import read_profile, track
+from benchmarks.heap.profile import Profile
+
+__all__ = ["InstrumentError", "find_operation", "record_operations", "record_script"]
+
+# What is recorded without an operation: a whole match, then its components.
+COMPONENTS = ("match", "embed", "similarity", "score", "to_dict")
+
+
+class InstrumentError(ValueError):
+    """What was asked of an instrument cannot be done."""
+
+
+def find_operation(name: str) -> Operation:
+    """The operation of that name, where this version of the library has it.
+
+    Raises
+    ------
+    InstrumentError
+        Where there is none, or the library lacks what it needs.
+    """
+    if name not in OPERATIONS:
+        raise InstrumentError(f"unknown operation {name!r}: expected one of {', '.join(OPERATIONS)}")
+    try:
+        OPERATIONS[name].check_available()
+    except NotImplementedError as error:
+        raise InstrumentError(str(error)) from None
+    return OPERATIONS[name]
+
+
+def parameters(operation: Operation, n_candidate: int, n_required: int) -> tuple[Any, ...]:
+    """Parameters of an operation for a number of skills; its largest ones where it has no such size."""
+    if operation.sized is None:
+        return operation.combinations()[-1]
+    try:
+        params = operation.sized(n_candidate, n_required)
+        operation.setup(*params)
+    except (IndexError, ValueError) as error:
+        raise InstrumentError(f"{operation.name} of {n_candidate} x {n_required} skills: {error}") from None
+    return params
+
+
+@contextmanager
+def _capture_file(keep: Path | None):
+    """Where memray writes: a file that is removed afterwards, or `keep`."""
+    if keep is not None:
+        yield keep
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "capture.bin"
+
+
+def record_operations(names: Sequence[str], n_candidate: int, n_required: int, *, keep: Path | None = None) -> Profile:
+    """Profile operations one after the other, each after a warm-up.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of operations.
+    n_candidate, n_required : int
+        Numbers of skills.
+    keep : Path, optional
+        Where to leave memray's capture; by default it is removed.
+    """
+    calls: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+    for name in names:
+        operation = find_operation(name)
+        calls.append((operation.run, operation.setup(*parameters(operation, n_candidate, n_required))))
+
+    def run_all() -> list[object]:
+        return [call(*arguments) for call, arguments in calls]
+
+    with _capture_file(keep) as capture:
+        track(run_all, (), capture)
+        track(run_all, (), capture)
+        return read_profile(capture, f"{', '.join(names)} of {n_candidate} x {n_required} skills")
+
+
+def record_script(arguments: Sequence[str], *, keep: Path | None = None) -> Profile:
+    """Profile a Python program in a process of its own.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What would follow ``python``: a script, or ``-m`` and a module, then arguments of the program's own.
+    keep : Path, optional
+        Where to leave memray's capture; by default it is removed.
+
+    Raises
+    ------
+    InstrumentError
+        Where the program fails.
+    """
+    with _capture_file(keep) as capture:
+        command = [sys.executable, "-m", "memray", "run", "--trace-python-allocators", "--quiet", "--force"]
+        done = subprocess.run([*command, "--output", str(capture), *arguments], check=False)
+        if done.returncode:
+            raise InstrumentError(f"{' '.join(arguments)} ended with exit code {done.returncode}: expected 0")
+        return read_profile(capture, " ".join(arguments))

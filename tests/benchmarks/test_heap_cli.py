@@ -1,0 +1,106 @@
+import json
+
+import pytest
+
+pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
+
+from benchmarks.heap.__main__ import main
+from benchmarks.heap.dhat import load
+
+
+@pytest.fixture
+def recorded(tmp_path, capsys):
+    """Two profiles of one operation."""
+    paths = [str(tmp_path / name) for name in ("small.json", "large.json")]
+    for path, size in zip(paths, ("10", "20"), strict=True):
+        assert main(["record", "similarity", "--candidates", size, "--required", "10", "-o", path]) == 0
+    capsys.readouterr()
+    return paths
+
+
+def test_record(tmp_path, capsys):
+    path = tmp_path / "dhat-heap.json"
+    assert main(["record", "similarity", "--candidates", "10", "--required", "5", "-o", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    profile = load(path)
+    assert lines[0].split()[-2:] == [f"{profile.total('total_blocks'):,}", "blocks"]
+    assert lines[-1].startswith(f"{path}: open it with valgrind's dh_view.html")
+
+
+def test_record_without_an_operation_runs_a_match_and_its_components(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["record", "--candidates", "10", "--required", "5"]) == 0
+    profile = load(tmp_path / "dhat-heap.json")
+    assert profile.command == "match, embed, similarity, score, to_dict of 10 x 5 skills"
+
+
+def test_record_a_script(tmp_path, capfd):
+    (tmp_path / "script.py").write_text("import sys\nprint(sys.argv[1:])\n")
+    assert main(["record", "-o", str(tmp_path / "out.json"), "--", str(tmp_path / "script.py"), "--flag", "x"]) == 0
+    assert "['--flag', 'x']" in capfd.readouterr().out
+    assert load(tmp_path / "out.json").total("total_blocks") > 0
+
+
+def test_view(recorded, capsys):
+    assert main(["view", recorded[0], "--sort", "peak_bytes", "--depth", "1", "--threshold", "5"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "similarity of 10 x 10 skills"
+    assert lines[2].startswith("Bytes at the peak: ")
+    assert any("cosine_similarity (competency/embedding/base.py:" in line for line in lines)
+
+
+def test_diff(recorded, capsys):
+    assert main(["diff", *recorded]) == 0
+    assert "grew" in capsys.readouterr().out
+    assert main(["diff", *recorded, "--json"]) == 0
+    changes = json.loads(capsys.readouterr().out)
+    grown = next(change for change in changes if change["status"] == "grew")
+    assert grown["after"][1] > grown["before"][1]
+
+
+def test_report(capsys):
+    assert main(["report", "match", "embed", "--candidates", "10", "--required", "5"]) == 0
+    out = capsys.readouterr().out
+    assert "match: size 10x5, names real" in out
+    assert "per skill" in out
+    assert "cdf (competency/proficiency.py:" in out
+
+
+def test_report_as_json(capsys):
+    assert main(["report", "match", "import", "--candidates", "10", "--required", "5", "--json"]) == 0
+    match, package = json.loads(capsys.readouterr().out)
+    assert match["parameters"] == {"size": "10x5", "names": "real"}
+    assert match["mean_bytes"] == match["allocated_bytes"] / match["allocations"]
+    assert match["peak_bytes_per_skill"] == match["peak_bytes"] / 15
+    assert match["top_by_count"][0]["function"] == "cdf"
+    assert match["allocations"] >= sum(site["blocks"] for site in match["top_by_count"])
+    assert package["skills"] == 0
+    assert package["allocations_per_skill"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["report", "fly"], "unknown operation 'fly'"),
+        (["record", "fly"], "unknown operation 'fly'"),
+        (["record", "match", "--", "script.py"], "both 'match' and a script"),
+        (["record", "to_dict", "--candidates", "9", "--required", "9", "-o", "no/such/folder.json"], "No such file"),
+        (["view", "none.json"], "cannot read 'none.json'"),
+        (["diff", "none.json", "none.json"], "cannot read 'none.json'"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_exit_1(arguments, named, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert named in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["report", "--candidates", "0"], ["report", "--required", "x"], ["view"]]
+)
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
