@@ -1,13 +1,17 @@
 """The main job: measure two commits, compare them, and write the site."""
 
 import argparse
+import dataclasses
+import json
+import math
 import os
 import re
 import sys
 from collections.abc import Sequence
 
-from benchmarks.run import suite
+from benchmarks.run import profiles, suite
 from benchmarks.run.commits import ROOT, CommitError, resolve, resolve_range, uncommitted
+from benchmarks.run.gate import gate
 from benchmarks.run.summary import summary
 
 
@@ -35,6 +39,19 @@ def _parser() -> argparse.ArgumentParser:
         description="Measure the heap series of the core set on many commits, and write the site.",
     )
     history.add_argument("range", nargs="?", default="ALL", help="a git range such as v1..HEAD (default: ALL commits)")
+    gate = commands.add_parser(
+        "gate",
+        help="fail where the heap of a commit grew",
+        description="Measure the heap series of two commits afresh, and fail where one grew. Heap counts are exact: "
+        "the answer is the same every time.",
+    )
+    gate.add_argument("before", help="a baseline's name or a git revision")
+    gate.add_argument("after", help="likewise")
+    gate.add_argument("--tolerance", type=_percent, default=0.0, metavar="PERCENT", help="growth allowed (default: 0)")
+    gate.add_argument(
+        "--bench", metavar="REGEX", help="heap series whose name matches (default: those of the core set)"
+    )
+    gate.add_argument("--json", action="store_true", help="print every series as JSON")
     commands.add_parser(
         "check",
         help="run every benchmark once on the installed library",
@@ -70,6 +87,10 @@ def _compare(arguments: argparse.Namespace) -> int:
     for position, (file, benchmarks) in enumerate(files.items(), 1):
         print(f"\n[{position}/{len(files)}] {file}: {len(benchmarks)} benchmarks on 2 commits", flush=True)
         codes[file] = suite.measure_file(file, benchmarks, [before.hash, after.hash])
+    print("\nRecording heap profiles", flush=True)
+    for commit in (before, after):
+        for line in profiles.record(commit, files):
+            print(line, flush=True)
     published = suite.publish()
     print(f"\n{summary(before, after, names)}\n")
     print(f"All figures:  {_asv('compare', before.hash[:10], after.hash[:10])}")
@@ -85,12 +106,35 @@ def _history(arguments: argparse.Namespace) -> int:
     names = [name for name in _select(False, None) if suite.HEAP.search(name)]
     suite.know_this_machine()
     print(f"{len(names)} heap series on {len(hashes)} commits", flush=True)
-    # forked workers start quickly, and the heap is measured in processes of its own in any case
-    options = ["--launch-method", "forkserver"] if hasattr(os, "fork") else []
+    options = ["--launch-method", "forkserver"] if suite.CAN_FORK else []
     code = suite.measure(names, hashes, "--skip-existing-successful", *options)
     published = suite.publish()
     _print_site()
     return 1 if code or published else 0
+
+
+def _gate(arguments: argparse.Namespace) -> int:
+    before, after = resolve(arguments.before), resolve(arguments.after)
+    names = [name for name in _select(False, arguments.bench) if suite.HEAP.search(name)]
+    if not names:
+        raise CommitError(f"no heap series matches {arguments.bench!r}: expected part of a name such as MatchHeap")
+    suite.know_this_machine()
+    verdicts = gate(before, after, names, arguments.tolerance)
+    grown = [verdict for verdict in verdicts if verdict.grew]
+    if arguments.json:
+        print(json.dumps([dataclasses.asdict(verdict) for verdict in verdicts], indent=2))
+    else:
+        for verdict in grown:
+            print(f"grew: {verdict.text}")
+        print(f"{len(verdicts)} heap series, {len(grown)} grew by more than {arguments.tolerance:.3%}")
+    return 1 if grown or not verdicts else 0
+
+
+def _percent(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise ValueError
+    return value / 100
 
 
 def _asv(*arguments: str) -> str:
@@ -107,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     arguments = _parser().parse_args(argv)
     os.chdir(ROOT)
-    commands = {"compare": _compare, "history": _history, "check": lambda _: suite.check()}
+    commands = {"compare": _compare, "history": _history, "gate": _gate, "check": lambda _: suite.check()}
     try:
         return commands[arguments.command](arguments)
     except CommitError as error:

@@ -1,10 +1,12 @@
 """Which benchmarks there are, which of them are run, and how asv is called."""
 
+import os
 import re
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 from benchmarks.run.commits import ROOT
 
@@ -20,6 +22,9 @@ HEAP = re.compile(r"\.\w+Heap\.track_\w+$")
 
 # Benchmarks that may be skipped on the current commit, with the reason.
 EXPECTED_SKIPS: frozenset[str] = frozenset()
+
+# Forked workers start quickly; the heap is measured in processes of its own in any case.
+CAN_FORK = hasattr(os, "fork")
 
 STATE = ROOT / ".asv"
 SITE = STATE / "html"
@@ -40,7 +45,7 @@ def by_file(names: Iterable[str]) -> dict[str, list[str]]:
     return dict(files)
 
 
-def asv(*arguments: str, stdin: str = "", quiet: bool = False) -> int:
+def asv(*arguments: str, stdin: str = "", quiet: bool = False, to: TextIO | None = None) -> int:
     """Run asv on this project; what it prints passes through, or is shown only where it fails.
 
     Returns
@@ -49,7 +54,8 @@ def asv(*arguments: str, stdin: str = "", quiet: bool = False) -> int:
         asv's exit code.
     """
     command = [sys.executable, "-m", "asv", *arguments]
-    done = subprocess.run(command, cwd=ROOT, check=False, text=True, input=stdin, capture_output=quiet)
+    shown = subprocess.PIPE if quiet else to
+    done = subprocess.run(command, cwd=ROOT, check=False, text=True, input=stdin, stdout=shown, stderr=shown)
     if quiet and done.returncode:
         print(done.stdout, done.stderr, file=sys.stderr)
     return done.returncode
@@ -66,8 +72,10 @@ def know_this_machine() -> None:
         asv("machine", "--yes", quiet=True)
 
 
-def measure(names: Sequence[str], hashes: Sequence[str], *options: str) -> int:
-    """Run benchmarks on commits, leaving out what succeeded before.
+def measure(
+    names: Sequence[str], hashes: Sequence[str], *options: str, config: str = "asv.conf.json", to: TextIO | None = None
+) -> int:
+    """Run benchmarks on commits.
 
     Returns
     -------
@@ -75,7 +83,7 @@ def measure(names: Sequence[str], hashes: Sequence[str], *options: str) -> int:
         asv's exit code: 2 where a benchmark failed.
     """
     selection = [argument for name in names for argument in ("--bench", rf"^{re.escape(name)}(\(|$)")]
-    return asv("run", *selection, *options, "HASHFILE:-", stdin="\n".join(hashes))
+    return asv("--config", config, "run", *selection, *options, "HASHFILE:-", stdin="\n".join(hashes), to=to)
 
 
 def measure_file(file: str, names: Sequence[str], hashes: Sequence[str]) -> int:

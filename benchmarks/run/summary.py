@@ -8,6 +8,7 @@ from statistics import geometric_mean
 from typing import Any
 
 from benchmarks.run.commits import ROOT, Commit
+from benchmarks.run.suite import STATE
 
 FAMILIES = {
     "time_run": "time",
@@ -48,7 +49,7 @@ class Change:
         return self.name.split("(")[0].split(".")[-1]
 
 
-def _load(commit_hash: str) -> dict[str, tuple[Any, Any, Any]]:
+def load_series(commit_hash: str, folder: str = str(STATE / "results")) -> dict[str, tuple[Any, Any, Any]]:
     """Value, statistics with samples, and version of every series of a commit on this machine."""
     from asv.commands.compare import unroll_result
     from asv.config import Config
@@ -57,7 +58,6 @@ def _load(commit_hash: str) -> dict[str, tuple[Any, Any, Any]]:
     from asv.results import iter_results_for_machine_and_hash
 
     conf = Config.load(str(ROOT / "asv.conf.json"))
-    folder = str(ROOT / conf.results_dir)
     environments = {environment.name for environment in get_environments(conf, [])}
     series = {}
     for results in iter_results_for_machine_and_hash(folder, Machine.get_unique_machine_name(), commit_hash):
@@ -96,7 +96,7 @@ def _verdict(name: str, before: tuple[Any, Any, Any], after: tuple[Any, Any, Any
 
 def changes(before: Commit, after: Commit, benchmarks: list[str]) -> Iterator[Change]:
     """Every series of some benchmarks, on two commits."""
-    old, new = _load(before.hash), _load(after.hash)
+    old, new = load_series(before.hash), load_series(after.hash)
     missing = (math.nan, None, None)
     for name in sorted(old.keys() | new.keys()):
         if name.split("(")[0] in benchmarks:

@@ -12,6 +12,8 @@ import pytest
 
 pytest.importorskip("asv", reason="needs the extra bench")
 
+from benchmarks.heap.dhat import load
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,6 +40,15 @@ def clone(tmp_path_factory):
     with (folder / "competency" / "matcher.py").open("a") as stream:
         stream.write("# a comment\n")
     git("commit", "-q", "-a", "-m", "A comment <b>more</b>")
+    git("checkout", "-q", "-b", "worse")
+    matcher = folder / "competency" / "matcher.py"
+    text = matcher.read_text()
+    assert text.count("    def similarities(") == 1
+    matcher.write_text(
+        text.replace("vectors = self._embed_unique(", "bytearray(1)\n        vectors = self._embed_unique(", 1)
+    )
+    git("commit", "-q", "-a", "-m", "One allocation more")
+    git("checkout", "-q", "-")
     return folder
 
 
@@ -107,6 +118,31 @@ def test_the_wheel_holds_the_package_and_nothing_else(job, clone):
         names = wheel.namelist()
     assert {"competency/py.typed", "competency/data/domains.toml", "competency/embedding/hashing.py"} < set(names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"competency"}
+
+
+def test_heap_profiles_are_recorded(job, clone):
+    files = list((clone / ".asv" / "profiles").glob("*/*/*.json"))
+    assert [path.name for path in files] == ["similarity.json"] * 2
+    profiles = [load(path) for path in files]
+    assert profiles[0].points == profiles[1].points
+    assert all("cosine_similarity" in {point.frames[0].function for point in profile.points} for profile in profiles)
+    assert all(not Path(point.frames[0].file).is_absolute() for point in profiles[0].points)
+
+
+def test_the_gate_lets_a_comment_pass(job, clone):
+    done = run(clone, "benchmarks.run", "gate", "HEAD~1", "HEAD", "--bench", "SimilarityHeap")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines() == ["12 heap series, 0 grew by more than 0.000%"]
+
+
+def test_the_gate_stops_one_allocation(job, clone):
+    done = run(clone, "benchmarks.run", "gate", "HEAD", "worse", "--bench", "SimilarityHeap")
+    assert done.returncode == 1, done.stdout + done.stderr
+    grown = [line for line in done.stdout.splitlines() if "track_allocations" in line]
+    assert len(grown) == 4
+    assert all(line.startswith("grew: similarity.SimilarityHeap.track_allocations(") for line in grown)
+    tolerant = run(clone, "benchmarks.run", "gate", "HEAD", "worse", "--bench", "SimilarityHeap", "--tolerance", "5")
+    assert tolerant.returncode == 0
 
 
 def test_what_was_measured_is_not_measured_again(job, clone):

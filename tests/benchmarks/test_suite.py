@@ -82,7 +82,7 @@ def asv(tmp_path, monkeypatch):
             self.calls = []
             self.codes = []
 
-        def __call__(self, *arguments, stdin="", quiet=False):
+        def __call__(self, *arguments, stdin="", to=None):
             self.calls.append((arguments, stdin))
             code = self.codes.pop(0)
             if code is KeyboardInterrupt:

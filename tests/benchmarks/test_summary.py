@@ -61,7 +61,7 @@ def test_summary(monkeypatch):
             "other.Other.time_run": quick(1.0),
         },
     }
-    monkeypatch.setattr(summary, "_load", results.__getitem__)
+    monkeypatch.setattr(summary, "load_series", results.__getitem__)
     monkeypatch.setattr(Commit, "title", "title")
     names = {name.split("(")[0] for name in results["old"]} - {"other.Other.time_run"}
     text = summary.summary(Commit("first", "old"), Commit("HEAD", "new"), list(names))

@@ -1,0 +1,48 @@
+import pytest
+
+pytest.importorskip("asv", reason="needs the extra bench")
+
+from benchmarks.run import __main__ as main
+from benchmarks.run.gate import Verdict, judge
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "tolerance", "grew"),
+    [
+        (100, 100, 0, False),
+        (100, 101, 0, True),
+        (100, 99, 0, False),
+        (100, 101, 0.01, False),
+        (100, 102, 0.01, True),
+        (0, 1, 0.5, True),
+        (None, 100, 0, False),
+        (100, None, 0, True),
+        (None, None, 0, False),
+    ],
+)
+def test_judge(before, after, tolerance, grew):
+    assert judge(before, after, tolerance) is grew
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (1000, 1001, "a.B.c: 1,000 -> 1,001 (+0.100%)"),
+        (0, 5, "a.B.c: 0 -> 5 (from none)"),
+        (7, None, "a.B.c: 7 -> not measured"),
+    ],
+)
+def test_text(before, after, text):
+    assert Verdict("a.B.c", before, after, True).text == text
+
+
+@pytest.mark.parametrize("arguments", [["gate"], ["gate", "HEAD", "HEAD", "--tolerance", "-1"]])
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main.main(arguments)
+    assert stopped.value.code == 2
+
+
+def test_a_selection_without_heap_series(capsys):
+    assert main.main(["gate", "HEAD", "HEAD", "--bench", "time_process"]) == 1
+    assert "no heap series matches 'time_process'" in capsys.readouterr().err
