@@ -10,7 +10,8 @@ from pathlib import Path
 
 from benchmarks.common import OPERATIONS
 from benchmarks.heap import cache, dhat, diff, growth, record, tree
-from benchmarks.heap.profile import METRICS
+from benchmarks.heap.files import write_atomically
+from benchmarks.heap.profile import METRICS, Profile
 from benchmarks.heap.report import report
 from benchmarks.heap.units import format_bytes
 
@@ -25,10 +26,11 @@ def _size(text: str) -> int:
 
 
 def _add_sizes(parser: argparse.ArgumentParser, n_candidate: int = 100, n_required: int = 50) -> None:
-    for name, metavar, default in (("candidate", "N", n_candidate), ("required", "M", n_required)):
-        option = "--candidates" if name == "candidate" else "--required"
-        text = f"{name} skills (default: {default})"
-        parser.add_argument(option, type=_size, default=default, metavar=metavar, help=text)
+    default = "(default: %(default)s)"
+    parser.add_argument(
+        "--candidates", type=_size, default=n_candidate, metavar="N", help=f"candidate skills {default}"
+    )
+    parser.add_argument("--required", type=_size, default=n_required, metavar="M", help=f"required skills {default}")
 
 
 def _add_report(commands: argparse._SubParsersAction) -> None:
@@ -105,8 +107,7 @@ def _add_html(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="the page")
 
 
-def _write_page(path: Path, profile: dhat.Profile, before: dhat.Profile | None = None) -> int:
-    from benchmarks.heap.files import write_atomically
+def _write_page(path: Path, profile: Profile, before: Profile | None = None) -> int:
     from benchmarks.heap.html import page
 
     write_atomically(path, page(profile, before))
