@@ -103,7 +103,7 @@ def test_memory_growth_patterns(heap):
     assert profiles[-1].peak_bytes < 4.4 * profiles[-2].peak_bytes
 
 
-@pytest.mark.heap(max_allocations=15_000, max_peak="25 kB")
+@pytest.mark.heap(max_allocations=20_000, max_peak="40 kB")  # with room for other versions of Python and numpy
 def test_limits_of_a_small_match(small_match):
     OPERATIONS["match"].run(*small_match)
 

@@ -29,6 +29,7 @@ def record(commit: Commit, operations: Collection[str] = OPERATIONS) -> Iterator
     from asv.environment import get_environments
     from asv.machine import Machine
     from asv.repo import get_repo
+    from asv.util import ProcessError
 
     conf = Config.load(str(ROOT / "asv.conf.json"))
     (environment,) = get_environments(conf, [])
@@ -37,8 +38,12 @@ def record(commit: Commit, operations: Collection[str] = OPERATIONS) -> Iterator
     if not missing:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    environment.create()
-    environment.install_project(conf, get_repo(conf), commit.hash)
+    try:
+        environment.create()
+        environment.install_project(conf, get_repo(conf), commit.hash)
+    except ProcessError:
+        yield f"no profiles of {commit.name}: it cannot be installed"
+        return
     python = environment.find_executable("python")
     variables = {**os.environ, **environment.env_vars}
     for name in missing:
