@@ -71,7 +71,15 @@ def _add_record(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_record)
 
 
+def _check_folders(*paths: Path) -> None:
+    """Before anything is measured: what was measured must not be lost for want of a folder."""
+    for path in paths:
+        if not path.parent.is_dir():
+            raise record.InstrumentError(f"{str(path)!r}: expected a file in a folder that exists")
+
+
 def _record(arguments: argparse.Namespace) -> int:
+    _check_folders(arguments.output, *([arguments.keep] if arguments.keep else []))
     if arguments.script and arguments.operation:
         raise record.InstrumentError(f"both {arguments.operation!r} and a script: expected one of them")
     print("Recording ...", file=sys.stderr, flush=True)
@@ -116,6 +124,7 @@ def _write_page(path: Path, profile: Profile, before: Profile | None = None) -> 
 
 
 def _view(arguments: argparse.Namespace) -> int:
+    _check_folders(arguments.output)
     profile = dhat.load(arguments.file)
     if arguments.html:
         return _write_page(arguments.output, profile)
@@ -149,6 +158,12 @@ def _diff(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _plot_file(text: str) -> Path:
+    if not text.lower().endswith((".png", ".svg")):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a .png or .svg file")
+    return Path(text)
+
+
 def _add_growth(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "growth",
@@ -163,13 +178,19 @@ def _add_growth(commands: argparse._SubParsersAction) -> None:
         "--metric", action="append", choices=list(growth.METRICS), help="may be given again (default: all)"
     )
     parser.add_argument(
-        "--plot", action="append", type=Path, default=[], metavar="FILE", help="a .png or .svg; may be given again"
+        "--plot",
+        action="append",
+        type=_plot_file,
+        default=[],
+        metavar="FILE",
+        help="a .png or .svg; may be given again",
     )
     parser.add_argument("--json", action="store_true", help="print the figures and laws as JSON")
     parser.set_defaults(run=_growth)
 
 
 def _growth(arguments: argparse.Namespace) -> int:
+    _check_folders(*arguments.plot)
     metrics = arguments.metric or tuple(growth.METRICS)
     found = growth.measure_growth(arguments.operation, growth.parse_sizes(arguments.sizes), metrics=metrics)
     if arguments.json:
@@ -237,8 +258,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (record.InstrumentError, dhat.DhatError, growth.GrowthError, cache.CacheError) as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever reads the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
     except ImportError as error:
         print(f"{error.name} is missing: python -m pip install '.[memory-profiling]'", file=sys.stderr)

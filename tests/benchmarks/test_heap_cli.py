@@ -84,7 +84,10 @@ def test_report_as_json(capsys):
         (["report", "fly"], "unknown operation 'fly'"),
         (["record", "fly"], "unknown operation 'fly'"),
         (["record", "match", "--", "script.py"], "both 'match' and a script"),
-        (["record", "to_dict", "--candidates", "9", "--required", "9", "-o", "no/such/folder.json"], "No such file"),
+        (
+            ["record", "to_dict", "--candidates", "9", "--required", "9", "-o", "no/such/folder.json"],
+            "in a folder that exists",
+        ),
         (["view", "none.json"], "cannot read 'none.json'"),
         (["diff", "none.json", "none.json"], "cannot read 'none.json'"),
     ],
@@ -98,7 +101,15 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_1(arguments, named, capsys
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["fly"], ["report", "--candidates", "0"], ["report", "--required", "x"], ["view"]]
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["report", "--candidates", "0"],
+        ["report", "--required", "x"],
+        ["view"],
+        ["growth", "match", "--plot", "a.pdf"],
+    ],
 )
 def test_wrong_usage_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
