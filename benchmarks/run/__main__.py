@@ -106,8 +106,7 @@ def _history(arguments: argparse.Namespace) -> int:
     names = [name for name in _select(False, None) if suite.HEAP.search(name)]
     suite.know_this_machine()
     print(f"{len(names)} heap series on {len(hashes)} commits", flush=True)
-    options = ["--launch-method", "forkserver"] if suite.CAN_FORK else []
-    code = suite.measure(names, hashes, "--skip-existing-successful", *options)
+    code = suite.measure(names, hashes, "--skip-existing-successful", *suite.FORK)
     published = suite.publish()
     _print_site()
     return 1 if code or published else 0

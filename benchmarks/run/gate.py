@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.run import suite
-from benchmarks.run.commits import ROOT, Commit
+from benchmarks.run.commits import ROOT, Commit, CommitError
 from benchmarks.run.summary import load_series
 
 FOLDER = suite.STATE / "gate"
@@ -76,9 +76,15 @@ def gate(before: Commit, after: Commit, names: Sequence[str], tolerance: float) 
         The benchmarks.
     tolerance : float
         Share by which a series may grow; 0 for none.
+
+    Raises
+    ------
+    CommitError
+        Where a commit could not be built or a benchmark failed.
     """
-    options = ["--launch-method", "forkserver"] if suite.CAN_FORK else []
-    suite.measure(names, [before.hash, after.hash], *options, config=_configuration(), to=sys.stderr)
+    code = suite.measure(names, [before.hash, after.hash], *suite.FORK, config=_configuration(), to=sys.stderr)
+    if code:  # what is not measured before cannot have grown: that must not pass for an answer
+        raise CommitError(f"asv ended with exit code {code}, see above: expected every heap series to be measured")
     old, new = (load_series(commit.hash, str(FOLDER / "results")) for commit in (before, after))
 
     def value(series: dict[str, tuple[Any, Any, Any]], name: str) -> float | None:

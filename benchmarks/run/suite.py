@@ -24,7 +24,7 @@ HEAP = re.compile(r"\.\w+Heap\.track_\w+$")
 EXPECTED_SKIPS: frozenset[str] = frozenset()
 
 # Forked workers start quickly; the heap is measured in processes of its own in any case.
-CAN_FORK = hasattr(os, "fork")
+FORK = ("--launch-method", "forkserver") if hasattr(os, "fork") else ()
 
 STATE = ROOT / ".asv"
 SITE = STATE / "html"

@@ -3,6 +3,7 @@ import pytest
 pytest.importorskip("asv", reason="needs the extra bench")
 
 from benchmarks.run import __main__ as main
+from benchmarks.run import gate
 from benchmarks.run.gate import Verdict, judge
 
 
@@ -46,3 +47,14 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
 def test_a_selection_without_heap_series(capsys):
     assert main.main(["gate", "HEAD", "HEAD", "--bench", "time_process"]) == 1
     assert "no heap series matches 'time_process'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", [1, 2])
+def test_a_commit_that_could_not_be_measured_does_not_pass(code, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(gate, "FOLDER", tmp_path / "gate")
+    monkeypatch.setattr(main.suite, "know_this_machine", lambda: None)
+    monkeypatch.setattr(main.suite, "measure", lambda *_, **__: code)
+    assert main.main(["gate", "HEAD", "HEAD"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"asv ended with exit code {code}, see above")
+    assert captured.out == ""
