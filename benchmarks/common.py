@@ -136,20 +136,24 @@ class ClusterEmbedder:
         self._places = {
             name: (domain, rank // 8) for domain, names in skills_by_domain().items() for rank, name in enumerate(names)
         }
-        self._vectors: dict[str, np.ndarray] = {}
+        self._rows: dict[str, int] = {}
+        self._table = np.empty((0, self.dim), np.float32)
 
     def embed(self, names: Sequence[str]) -> np.ndarray:
         """Vectors of names, float32, shape (n_names, dim), of unit length."""
-        return np.array([self._vector(name) for name in names], np.float32).reshape(-1, self.dim)
+        new = [name for name in dict.fromkeys(names) if name not in self._rows]
+        if new:
+            vectors = np.array([self._vector(name) for name in new], np.float32)
+            self._rows |= {name: len(self._table) + place for place, name in enumerate(new)}
+            self._table = np.concatenate([self._table, vectors])
+        return self._table.take(np.fromiter(map(self._rows.__getitem__, names), np.intp, len(names)), axis=0)
 
     def _vector(self, name: str) -> np.ndarray:
-        if name not in self._vectors:
-            domain, family = self._places.get(name, ("none", sum(name.encode()) // 8))
-            own = 0.2 + 0.4 * random.Random(f"share/{name}").random()
-            parts = [(own, f"name/{name}"), (0.25, f"domain/{domain}"), (0.75 - own, f"family/{domain}/{family}")]
-            vector = sum(math.sqrt(share) * self._direction(seed) for share, seed in parts)
-            self._vectors[name] = vector / np.linalg.norm(vector)
-        return self._vectors[name]
+        domain, family = self._places.get(name, ("none", sum(name.encode()) // 8))
+        own = 0.2 + 0.4 * random.Random(f"share/{name}").random()
+        parts = [(own, f"name/{name}"), (0.25, f"domain/{domain}"), (0.75 - own, f"family/{domain}/{family}")]
+        vector = sum(math.sqrt(share) * self._direction(seed) for share, seed in parts)
+        return vector / np.linalg.norm(vector)
 
     def _direction(self, seed: str) -> np.ndarray:
         rng = random.Random(seed)
@@ -305,6 +309,7 @@ OPERATIONS = {
             setup=_setup_pair,
             sized=_size,
             run=lambda matcher, job, candidate: matcher.similarities(job, candidate),
+            version=2,
         ),
         Operation(
             "score", {"size": _SIZES}, needs=("SkillMatcher.match",), setup=_setup_score, sized=_size, run=_run_score
@@ -316,6 +321,7 @@ OPERATIONS = {
             setup=_setup_pair,
             sized=lambda n_candidate, n_required: (*_size(n_candidate, n_required), "real"),
             run=lambda matcher, job, candidate: read_all(matcher.match(job, candidate)),
+            version=2,
         ),
         Operation(
             "batch",
@@ -323,6 +329,7 @@ OPERATIONS = {
             needs=("SkillMatcher.match_many",),
             setup=_setup_batch,
             run=lambda matcher, pairs: [read_all(result) for result in matcher.match_many(pairs)],
+            version=2,
         ),
         Operation(
             "overlap",
