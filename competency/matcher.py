@@ -197,17 +197,13 @@ class SkillMatcher:
         overall = overall_score(probabilities, self.strategy, self.config)
         overall += coherence_bonus(overall, best, required_domains, candidate_domains, self.config)
 
-        similarity_map: dict[str, dict[str, float]] = {}
-        pairwise_map: dict[str, dict[str, float]] = {}
-        pairwise_rows = [[0.0] * len(required) for _ in candidate]
-        for j, required_skill in enumerate(required):
-            similarity_map[required_skill.name] = {}
-            pairwise_map[required_skill.name] = {}
-            for i, skill in enumerate(candidate):
-                pairwise_rows[i][j] = pairwise_score(required_skill, skill, rows[i][j], self.config)
-                pairwise_map[required_skill.name][skill.name] = pairwise_rows[i][j]
-                same = skill.name == required_skill.name
-                similarity_map[required_skill.name][skill.name] = 1.0 if same else rows[i][j]
+        pairwise_rows = [
+            [
+                pairwise_score(skill, own, similarity, self.config)
+                for skill, similarity in zip(required, row, strict=True)
+            ]
+            for own, row in zip(candidate, rows, strict=True)
+        ]
 
         logger.debug("matched %d candidate skills to %d required: %.4f", len(candidate), len(required), overall)
         return MatchResult(
@@ -220,8 +216,6 @@ class SkillMatcher:
             interval=_frozen([score.interval for score in scores]),
             similarities=_frozen(rows),
             pairwise_scores=_frozen(pairwise_rows),
-            _similarity_map=similarity_map,
-            _pairwise_map=pairwise_map,
         )
 
 

@@ -1,6 +1,7 @@
 """The result of a match."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from competency.skills import Skill
 
 __all__ = ["MatchResult"]
 
-NameMap = dict[str, dict[str, float]]
+Array = NDArray[np.float64]
+
+_NAME = attrgetter("name")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +40,12 @@ class MatchResult:
     required: tuple[Skill, ...]
     candidate: tuple[Skill, ...]
     overall_score: float
-    probability: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    interval: NDArray[np.float64]
-    similarities: NDArray[np.float64]
-    pairwise_scores: NDArray[np.float64]
-    _similarity_map: NameMap = field(repr=False)
-    _pairwise_map: NameMap = field(repr=False)
+    probability: Array
+    mean: Array
+    variance: Array
+    interval: Array
+    similarities: Array
+    pairwise_scores: Array
 
     @property
     def skill_scores(self) -> tuple[SkillScore, ...]:
@@ -57,6 +58,15 @@ class MatchResult:
             )
         )
 
+    def _spelled_the_same(self) -> list[tuple[int, int]]:
+        """Places of the required and the candidate skills whose names are identical."""
+        required, candidate = list(map(_NAME, self.required)), list(map(_NAME, self.candidate))
+        shared = set(required).intersection(candidate)
+        places: dict[str, list[int]] = {name: [] for name in shared}
+        for i in [i for i, name in enumerate(candidate) if name in shared]:
+            places[candidate[i]].append(i)
+        return [(j, i) for j in [j for j, name in enumerate(required) if name in shared] for i in places[required[j]]]
+
     def to_dict(self) -> dict[str, Any]:
         """The result of competency-api, of plain Python objects, ready for JSON.
 
@@ -68,6 +78,9 @@ class MatchResult:
             {required: {candidate: value}}}``. Of names that repeat the last one counts in the two maps; the similarity
             of two names that are spelled the same is 1 there.
         """
+        similarities = self.similarities.T.copy()
+        for j, i in self._spelled_the_same():
+            similarities[j, i] = 1.0
         return {
             "overall_score": self.overall_score,
             "skill_scores": [
@@ -80,6 +93,13 @@ class MatchResult:
                 }
                 for score in self.skill_scores
             ],
-            "skill_similarities": {name: dict(row) for name, row in self._similarity_map.items()},
-            "pairwise_scores": {name: dict(row) for name, row in self._pairwise_map.items()},
+            "skill_similarities": self._map(similarities),
+            "pairwise_scores": self._map(self.pairwise_scores.T),
+        }
+
+    def _map(self, rows: Array) -> dict[str, dict[str, float]]:
+        names = [skill.name for skill in self.candidate]
+        return {
+            skill.name: dict(zip(names, row, strict=True))
+            for skill, row in zip(self.required, rows.tolist(), strict=True)
         }
