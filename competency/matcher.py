@@ -1,13 +1,13 @@
 """Matching: from two lists of skills to a result."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from competency.config import ScoringConfig
-from competency.embedding import Embedder, HashingEmbedder, cosine_similarity, embed
+from competency.embedding import Embedder, HashingEmbedder, embed
 from competency.errors import ConfigError, EmbedderError, SimilarityError, SkillError, shown
 from competency.result import MatchResult
 from competency.scoring import (
@@ -18,6 +18,7 @@ from competency.scoring import (
     pairwise_score,
     score_required_skill,
 )
+from competency.similarity import similarity_rows, stacked_similarity_rows
 from competency.skills import Skill
 
 __all__ = ["SkillMatcher"]
@@ -115,8 +116,7 @@ class SkillMatcher:
             Where the embedder returns something else than embeddings.
         """
         required, candidate = _skill_list("required", required), _skill_list("candidate", candidate)
-        vectors = self._embed_unique([*required, *candidate])
-        return np.array(_similarity_rows(required, candidate, vectors))
+        return similarity_rows(self.embedder, required, candidate).T
 
     def match(
         self, required: Iterable[Skill], candidate: Iterable[Skill], *, similarities: ArrayLike | None = None
@@ -143,7 +143,7 @@ class SkillMatcher:
         if similarities is not None:
             rows = _similarity_matrix(similarities, (len(candidate), len(required))).tolist()
         else:
-            rows = _similarity_rows(required, candidate, self._embed_unique([*required, *candidate]))
+            rows = similarity_rows(self.embedder, required, candidate).T.tolist()
         return self._score(required, candidate, rows)
 
     def match_many(self, pairs: Iterable[tuple[Iterable[Skill], Iterable[Skill]]]) -> list[MatchResult]:
@@ -171,15 +171,17 @@ class SkillMatcher:
                 checked.append((_skill_list("required", required), _skill_list("candidate", candidate)))
             except SkillError as error:
                 raise SkillError(f"pair {position}: {error}") from None
-        vectors = self._embed_unique([skill for pair in checked for skills in pair for skill in skills])
+        names = dict.fromkeys(skill.name for pair in checked for skills in pair for skill in skills)
+        row_of_name = dict(zip(names, range(len(names)), strict=True))
+        units = embed(self.embedder, list(names))
         return [
-            self._score(required, candidate, _similarity_rows(required, candidate, vectors))
+            self._score(
+                required,
+                candidate,
+                stacked_similarity_rows(units, row_of_name, [required], [candidate]).T.tolist(),
+            )
             for required, candidate in checked
         ]
-
-    def _embed_unique(self, skills: Iterable[Skill]) -> dict[str, NDArray[np.float32]]:
-        names = list(dict.fromkeys(skill.name for skill in skills))
-        return dict(zip(names, embed(self.embedder, names), strict=True))
 
     def _score(self, required: tuple[Skill, ...], candidate: tuple[Skill, ...], rows: list[list[float]]) -> MatchResult:
         required_domains = [skill.resolved_domain for skill in required]
@@ -217,13 +219,3 @@ class SkillMatcher:
             similarities=_frozen(rows),
             pairwise_scores=_frozen(pairwise_rows),
         )
-
-
-def _similarity_rows(
-    required: Sequence[Skill], candidate: Sequence[Skill], vectors: dict[str, NDArray[np.float32]]
-) -> list[list[float]]:
-    """Cosine similarities as nested lists, n_candidate rows of n_required."""
-    return [
-        [cosine_similarity(vectors[skill.name], vectors[required_skill.name]) for required_skill in required]
-        for skill in candidate
-    ]

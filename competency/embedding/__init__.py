@@ -1,6 +1,6 @@
 """Embeddings of skill names."""
 
-from competency.embedding.base import Embedder, cosine_similarity, embed
+from competency.embedding.base import Embedder, embed
 from competency.embedding.hashing import HashingEmbedder
 
-__all__ = ["Embedder", "HashingEmbedder", "cosine_similarity", "embed"]
+__all__ = ["Embedder", "HashingEmbedder", "embed"]

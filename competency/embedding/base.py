@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from competency.errors import EmbedderError, shown
 
-__all__ = ["Embedder", "cosine_similarity", "embed"]
+__all__ = ["Embedder", "embed"]
 
 _LENGTH_TOLERANCE = 1e-3
+_ROUNDING = 5e-7  # of a unit vector's length in float32
 
 
 @runtime_checkable
@@ -31,11 +32,12 @@ class Embedder(Protocol):
 
 
 def embed(embedder: Embedder, names: Sequence[str]) -> NDArray[np.float32]:
-    """The vectors of `embedder.embed`, checked.
+    """The vectors of `embedder.embed`, checked, and scaled to unit length.
 
     Returns
     -------
     ndarray of float32, shape (n_names, dim)
+        The product of two rows is their cosine similarity; a row that was all zero still is.
 
     Raises
     ------
@@ -49,18 +51,22 @@ def embed(embedder: Embedder, names: Sequence[str]) -> NDArray[np.float32]:
         raise EmbedderError(f"{who} returned {kind}: expected an array of float32")
     if vectors.shape != (len(names), embedder.dim):
         raise EmbedderError(f"{who} returned shape {vectors.shape}: expected {(len(names), embedder.dim)}")
-    for name, vector in zip(names, vectors, strict=True):
-        length = math.sqrt(float(np.dot(vector, vector)))
+    squares: NDArray[np.floating] = np.einsum("ij,ij->i", vectors, vectors)
+    lengths = np.sqrt(squares)
+    off = np.abs(lengths - 1)
+    # rows that are off by rounding alone stay as they are: mostly all, and then nothing is copied
+    if (off < _ROUNDING).all():
+        return vectors
+    if not (off <= _LENGTH_TOLERANCE).all():
+        _check_lengths(who, names, vectors, lengths)
+    lengths[(off < _ROUNDING) | (lengths == 0)] = 1
+    units: NDArray[np.float32] = vectors / lengths[:, None]
+    return units
+
+
+def _check_lengths(who: str, names: Sequence[str], vectors: NDArray[np.float32], lengths: NDArray[np.float32]) -> None:
+    for name, vector, length in zip(names, vectors, lengths.tolist(), strict=True):
         if not math.isfinite(length):
             raise EmbedderError(f"{who} returned a value that is not finite for {shown(name)}: expected finite values")
         if abs(length - 1) > _LENGTH_TOLERANCE and vector.any():
             raise EmbedderError(f"{who} returned length {length:.4g} for {shown(name)}: expected 1 or all zeros")
-    return vectors
-
-
-def cosine_similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Cosine of the angle between two vectors of shape (dim,), in [-1, 1]; 0 where either is all zero."""
-    squares = float(np.dot(a, a)) * float(np.dot(b, b))
-    if squares == 0:
-        return 0.0
-    return max(-1.0, min(1.0, float(np.dot(a, b)) / math.sqrt(squares)))

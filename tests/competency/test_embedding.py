@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from competency import Embedder, EmbedderError, HashingEmbedder
-from competency.embedding import cosine_similarity, embed
+from competency.embedding import embed
 
 NAMES = ["Python", "C", "C++", "C#", ".NET", "R", "Node.js", "CI/CD", "M&A", "Résumé", "机器学习", "🚀", "x" * 1000]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 
 
 def cosine(a, b):
-    embedder = HashingEmbedder()
-    return cosine_similarity(*embedder.embed([a, b]))
+    first, second = embed(HashingEmbedder(), [a, b])
+    return float(first @ second)
 
 
 def test_shape_dtype_and_length():
@@ -137,12 +137,19 @@ def test_zero_and_nearly_unit_vectors_are_accepted():
         embed(Broken(np.array([row], np.float32)), ["Python"])
 
 
-@given(st.integers(0, 2**32 - 1))
-def test_cosine_similarity_is_a_cosine(seed):
-    a, b = np.random.default_rng(seed).normal(size=(2, 16)).astype(np.float32)
-    expected = (
-        np.dot(a.astype(float), b.astype(float)) / np.linalg.norm(a.astype(float)) / np.linalg.norm(b.astype(float))
-    )
-    assert cosine_similarity(a, b) == pytest.approx(expected, abs=1e-6)
-    assert cosine_similarity(a, a) == pytest.approx(1, abs=1e-12)
-    assert cosine_similarity(a, np.zeros(16, np.float32)) == 0
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.9991, 0.999999, 1, 1.0009]))
+def test_vectors_become_unit_vectors(seed, length):
+    vectors = np.random.default_rng(seed).normal(size=(3, 2))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True) * [[length], [1], [1]]).astype(np.float32)
+    vectors[2] = 0
+    units = embed(Broken(vectors), ["Python", "SQL", "Go"])
+    assert np.linalg.norm(units, axis=1) == pytest.approx([1, 1, 0], abs=6e-7)
+    np.testing.assert_allclose(units[0] * length, vectors[0], atol=1e-6)
+    # a vector does not depend on what it is embedded with
+    for row in range(3):
+        assert (embed(Broken(vectors[[row]]), ["Python"]) == units[[row]]).all()
+
+
+def test_unit_vectors_are_not_copied():
+    vectors = HashingEmbedder(2).embed(["Python", "SQL"])
+    assert embed(Broken(vectors), ["Python", "SQL"]) is vectors

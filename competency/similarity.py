@@ -1,0 +1,93 @@
+"""Cosine similarities between the skills of jobs and of candidates.
+
+The vectors of the candidate skills are taken in blocks whose size depends on the pair alone, so that a pair's
+similarities are the same to the last bit however many pairs are looked at together.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency.embedding import Embedder, embed
+from competency.skills import Skill
+
+__all__ = ["similarity_rows", "stacked_similarity_rows"]
+
+_LEAST_VECTORS = 32  # of a block
+
+
+def _blocks(n_required: int, n_candidate: int) -> Iterator[slice]:
+    """Blocks of candidate skills; their vectors take about half the memory of those of the required skills."""
+    step = max(n_required // 2, _LEAST_VECTORS)
+    for start in range(0, n_candidate, step):
+        yield slice(start, min(start + step, n_candidate))
+
+
+def _cosines(products: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Inner products of unit vectors as cosines, in [-1, 1] in spite of their rounding; `products` is overwritten."""
+    np.minimum(products, np.float32(1), out=products)
+    np.maximum(products, np.float32(-1), out=products)
+    return products.astype(np.float64)
+
+
+def similarity_rows(embedder: Embedder, required: Sequence[Skill], candidate: Sequence[Skill]) -> NDArray[np.float64]:
+    """Cosine similarities of one pair, shape (n_required, n_candidate)."""
+    names = [skill.name for skill in chain(required, candidate)]
+    n_required = len(required)
+    products = np.empty((n_required, len(candidate)), np.float32)
+    units = np.empty((0, embedder.dim), np.float32)
+    for block in _blocks(n_required, len(candidate)):
+        # the first block together with the required skills: one call for a small pair
+        start = n_required + block.start if block.start else 0
+        vectors = embed(embedder, names[start : n_required + block.stop])
+        if not block.start:
+            units, vectors = vectors[:n_required], vectors[n_required:]
+        products[:, block] = units @ vectors.T
+        del vectors  # before the next ones are made
+    del units
+    return _cosines(products)
+
+
+def stacked_similarity_rows(
+    units: NDArray[np.float32],
+    row_of_name: Mapping[str, int],
+    jobs: Sequence[Sequence[Skill]],
+    candidates: Sequence[Sequence[Skill]],
+) -> NDArray[np.float64]:
+    """Cosine similarities of pairs whose candidates have equally many skills, one pair's rows after the other's.
+
+    Parameters
+    ----------
+    units : ndarray of float32, shape (n_names, dim)
+        Vectors of unit length.
+    row_of_name : mapping of str to int
+        The row of each name.
+    jobs, candidates : sequences of length n_pair
+        The skills of each pair; the jobs in order of their length.
+
+    Returns
+    -------
+    ndarray of float64, shape (total of n_required, n_candidate)
+    """
+    n_candidate = len(candidates[0])
+    places = _rows(row_of_name, candidates)
+    products = np.empty((sum(map(len, jobs)), n_candidate), np.float32)
+    first_pair = first_row = 0
+    for n_required, group in groupby(jobs, key=len):
+        alike = list(group)
+        pairs = slice(first_pair, first_pair + len(alike))
+        rows = slice(first_row, first_row + n_required * len(alike))
+        required = units[_rows(row_of_name, alike)]
+        out = products[rows].reshape(len(alike), n_required, n_candidate)
+        for block in _blocks(n_required, n_candidate):
+            out[:, :, block] = np.matmul(required, units[places[pairs, block]].swapaxes(1, 2))
+        first_pair, first_row = pairs.stop, rows.stop
+    return _cosines(products)
+
+
+def _rows(row_of_name: Mapping[str, int], lists: Sequence[Sequence[Skill]]) -> NDArray[np.intp]:
+    """Rows of the names of lists of equal length, shape (n_list, length)."""
+    names = [skill.name for skills in lists for skill in skills]
+    return np.fromiter(map(row_of_name.__getitem__, names), np.intp, len(names)).reshape(len(lists), -1)
