@@ -283,9 +283,12 @@ def _setup_to_dict(size: str) -> tuple[Any, ...]:
 
 
 def _run_import() -> object:
-    for name in [name for name in sys.modules if name.split(".")[0] == "competency"]:
+    loaded = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "competency"}
+    for name in loaded:
         del sys.modules[name]
-    return importlib.import_module("competency")
+    module = importlib.import_module("competency")
+    sys.modules.update(loaded)  # whoever holds a class of it still holds the one that is imported
+    return module
 
 
 _SIZES = ("10x5", "50x25", "100x50", "200x100")  # candidate x required skills

@@ -219,7 +219,7 @@ def test_valgrinds_own_viewer_opens_it(browser, tmp_path):
     assert f"{profile.total('total_bytes'):,} bytes" in text
     assert f"{profile.total('peak_bytes'):,} bytes" in text
     assert f"{profile.total('end_bytes'):,} bytes" in text
-    assert "cdf (competency/proficiency.py:" in text
+    assert "match (competency/matcher.py:" in text
     # every way to sort the tree
     count = browser.run("return document.querySelector('select').options.length")
     for index in range(count):
