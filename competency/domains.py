@@ -33,6 +33,9 @@ class SkillDomain(StrEnum):
     GENERAL = "general"
 
 
+DOMAINS = tuple(sorted(SkillDomain))  # a domain's code is its place here
+
+
 def as_domain(value: object) -> SkillDomain:
     """The domain that a text or a `SkillDomain` names; `SkillError` for any other value."""
     try:
@@ -75,6 +78,7 @@ def _spans(words: tuple[str, ...], longest: int) -> Iterator[tuple[str, ...]]:
             yield words[start:stop]
 
 
+@functools.lru_cache(maxsize=16_384)
 def classify(name: str) -> SkillDomain:
     """Domain of a skill's name.
 

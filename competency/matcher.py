@@ -1,27 +1,24 @@
 """Matching: from two lists of skills to a result."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from competency.columns import columns
 from competency.config import ScoringConfig
 from competency.embedding import Embedder, HashingEmbedder, embed
 from competency.errors import ConfigError, EmbedderError, SimilarityError, SkillError, shown
 from competency.result import MatchResult
-from competency.scoring import (
-    adjusted_probability,
-    check_strategy,
-    coherence_bonus,
-    overall_score,
-    pairwise_score,
-    score_required_skill,
-)
+from competency.scoring import Model, check_strategy
 from competency.similarity import similarity_rows, stacked_similarity_rows
 from competency.skills import Skill
 
 __all__ = ["SkillMatcher"]
+
+Skills = tuple[Skill, ...]
+Pair = tuple[Skills, Skills]
 
 logger = logging.getLogger("competency")
 
@@ -35,6 +32,8 @@ def _skill_list(role: str, skills: Iterable[Skill]) -> tuple[Skill, ...]:
         raise SkillError(f"{role} skills {shown(skills)}: expected a list of Skill") from None
     if not checked:
         raise SkillError(f"{role} skills []: expected at least one skill")
+    if {*map(type, checked)} == {Skill}:
+        return checked
     for position, skill in enumerate(checked):
         if not isinstance(skill, Skill):
             raise SkillError(f"{role} skill {position}, {shown(skill)}: expected a Skill")
@@ -42,28 +41,21 @@ def _skill_list(role: str, skills: Iterable[Skill]) -> tuple[Skill, ...]:
 
 
 def _similarity_matrix(similarities: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """A float64 copy of a given similarity matrix, checked."""
+    """A given similarity matrix, checked, as float64 rows of shape (n_required, n_candidate) of its own."""
     try:
-        matrix = np.array(similarities)
+        matrix = np.asarray(similarities)
     except ValueError:
         raise SimilarityError("similarities of uneven rows: expected a matrix of numbers") from None
     if matrix.dtype.kind not in "fiu":
         raise SimilarityError(f"similarities of dtype {matrix.dtype}: expected real numbers")
     if matrix.shape != shape:
         raise SimilarityError(f"similarities of shape {matrix.shape}: expected (n_candidate, n_required) = {shape}")
-    matrix = matrix.astype(np.float64)
-    if not np.isfinite(matrix).all():
-        raise SimilarityError(f"similarity {matrix[~np.isfinite(matrix)][0]}: expected finite values")
-    largest = matrix.flat[np.abs(matrix).argmax()]
-    if abs(largest) > _LARGEST_SIMILARITY:
-        raise SimilarityError(f"similarity {largest}: expected a cosine in [-1, 1]")
-    return matrix
-
-
-def _frozen(values: ArrayLike) -> NDArray[np.float64]:
-    array = np.array(values, dtype=np.float64)
-    array.setflags(write=False)
-    return array
+    rows = np.array(matrix.T, dtype=np.float64, order="C")
+    if not (rows.min() >= -_LARGEST_SIMILARITY and rows.max() <= _LARGEST_SIMILARITY):
+        if not np.isfinite(rows).all():
+            raise SimilarityError(f"similarity {rows[~np.isfinite(rows)][0]}: expected finite values")
+        raise SimilarityError(f"similarity {rows.flat[np.abs(rows).argmax()]}: expected a cosine in [-1, 1]")
+    return rows
 
 
 class SkillMatcher:
@@ -100,6 +92,7 @@ class SkillMatcher:
             raise EmbedderError(f"embedder {shown(embedder)}: expected dim, fingerprint and embed(names)")
         if not isinstance(self.config, ScoringConfig):
             raise ConfigError(f"config {shown(config)}: expected a ScoringConfig")
+        self._model = Model(self.config, self.strategy)
 
     def similarities(self, required: Iterable[Skill], candidate: Iterable[Skill]) -> NDArray[np.float64]:
         """Cosine similarities between the names of two lists of skills.
@@ -141,10 +134,10 @@ class SkillMatcher:
         """
         required, candidate = _skill_list("required", required), _skill_list("candidate", candidate)
         if similarities is not None:
-            rows = _similarity_matrix(similarities, (len(candidate), len(required))).tolist()
+            rows = _similarity_matrix(similarities, (len(candidate), len(required)))
         else:
-            rows = similarity_rows(self.embedder, required, candidate).T.tolist()
-        return self._score(required, candidate, rows)
+            rows = similarity_rows(self.embedder, required, candidate)
+        return next(self._score([required], [candidate], rows))
 
     def match_many(self, pairs: Iterable[tuple[Iterable[Skill], Iterable[Skill]]]) -> list[MatchResult]:
         """Match many pairs; each distinct name is embedded once.
@@ -175,47 +168,34 @@ class SkillMatcher:
         row_of_name = dict(zip(names, range(len(names)), strict=True))
         units = embed(self.embedder, list(names))
         return [
-            self._score(
-                required,
-                candidate,
-                stacked_similarity_rows(units, row_of_name, [required], [candidate]).T.tolist(),
+            result
+            for jobs, candidates in (([required], [candidate]) for required, candidate in checked)
+            for result in self._score(jobs, candidates, stacked_similarity_rows(units, row_of_name, jobs, candidates))
+        ]
+
+    def _score(
+        self, jobs: Sequence[Skills], candidates: Sequence[Skills], similarities: NDArray[np.float64]
+    ) -> Iterator[MatchResult]:
+        """Results of pairs whose candidates have equally many skills; `similarities` holds the rows of all."""
+        scores = self._model.score(similarities, *columns(jobs, candidates, self.config.beta))
+        for array in (similarities, scores.probability, scores.mean, scores.variance, scores.weights):
+            array.setflags(write=False)
+        start = 0
+        logged = logger.isEnabledFor(logging.DEBUG)
+        for required, candidate, overall in zip(jobs, candidates, scores.overall.tolist(), strict=True):
+            rows = slice(start, start + len(required))
+            start = rows.stop
+            if logged:
+                logger.debug("matched %d candidate skills to %d required: %.4f", len(candidate), len(required), overall)
+            yield MatchResult(
+                required=required,
+                candidate=candidate,
+                overall_score=overall,
+                probability=scores.probability[rows],
+                mean=scores.mean[rows],
+                variance=scores.variance[rows],
+                similarities=similarities[rows].T,
+                _mixtures=scores.weights[rows],
+                _levels=scores.levels,
+                _model=self._model,
             )
-            for required, candidate in checked
-        ]
-
-    def _score(self, required: tuple[Skill, ...], candidate: tuple[Skill, ...], rows: list[list[float]]) -> MatchResult:
-        required_domains = [skill.resolved_domain for skill in required]
-        candidate_domains = [skill.resolved_domain for skill in candidate]
-        columns = [[row[j] for row in rows] for j in range(len(required))]
-        best = [max(column) for column in columns]
-        scores = [
-            score_required_skill(skill, domain, candidate, candidate_domains, column, self.config)
-            for skill, domain, column in zip(required, required_domains, columns, strict=True)
-        ]
-        probabilities = [
-            adjusted_probability(score, similarity, self.strategy, self.config)
-            for score, similarity in zip(scores, best, strict=True)
-        ]
-        overall = overall_score(probabilities, self.strategy, self.config)
-        overall += coherence_bonus(overall, best, required_domains, candidate_domains, self.config)
-
-        pairwise_rows = [
-            [
-                pairwise_score(skill, own, similarity, self.config)
-                for skill, similarity in zip(required, row, strict=True)
-            ]
-            for own, row in zip(candidate, rows, strict=True)
-        ]
-
-        logger.debug("matched %d candidate skills to %d required: %.4f", len(candidate), len(required), overall)
-        return MatchResult(
-            required=required,
-            candidate=candidate,
-            overall_score=min(overall, 1.0),
-            probability=_frozen(probabilities),
-            mean=_frozen([score.mean for score in scores]),
-            variance=_frozen([score.variance for score in scores]),
-            interval=_frozen([score.interval for score in scores]),
-            similarities=_frozen(rows),
-            pairwise_scores=_frozen(pairwise_rows),
-        )

@@ -1,95 +1,208 @@
-"""Proficiency under uncertainty: Beta distributions and their mixtures."""
+"""Proficiency under uncertainty: Beta distributions and their mixtures, as arrays."""
 
+import functools
 from dataclasses import dataclass
 
-from scipy.special import betainc
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainc, betaln, xlog1py, xlogy
 
 from competency.config import BetaPrior
 
-__all__ = ["Beta", "BetaMixture", "beta_of_ratio"]
+__all__ = ["Levels", "beta_parameters", "levels_of", "mixture_quantiles", "moments", "share_met"]
 
-_QUANTILE_WIDTH = 1e-6  # a quantile is bisected until it is known to less than this
+Array = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class Beta:
-    """A Beta distribution."""
-
-    alpha: float
-    beta: float
-
-    @property
-    def mean(self) -> float:
-        """``alpha / (alpha + beta)``."""
-        return self.alpha / (self.alpha + self.beta)
-
-    @property
-    def variance(self) -> float:
-        """``alpha beta / ((alpha + beta)^2 (alpha + beta + 1))``."""
-        total = self.alpha + self.beta
-        return self.alpha * self.beta / (total * total * (total + 1))
-
-    def cdf(self, x: float) -> float:
-        """Probability of a value up to `x`, in [0, 1]: the regularised incomplete beta function."""
-        return float(betainc(self.alpha, self.beta, x))
+_TINY = 1e-300  # added to divisors, so that none is 0
 
 
-def beta_of_ratio(ratio: float, prior: BetaPrior) -> Beta:
-    """Distribution of the true proficiency behind a stated level.
+def beta_parameters(ratio: Array, prior: BetaPrior) -> tuple[Array, Array]:
+    """Distributions of the true proficiency behind stated levels.
 
     Parameters
     ----------
-    ratio : float
-        The level's ratio, in [0, 1]; the mean of the distribution.
+    ratio : ndarray of float64, shape (n_level,)
+        Ratios of the levels, in [0, 1]; the means of the distributions.
     prior : BetaPrior
-        Its variance, and what stands for the two ends.
+        Their variance, and what stands for the two ends.
+
+    Returns
+    -------
+    alpha, beta : ndarray of float64, shape (n_level,)
 
     Notes
     -----
     Method of moments: for mean ``mu`` and variance ``v``, ``alpha = mu k`` and ``beta = (1 - mu) k`` with
     ``k = mu (1 - mu) / v - 1``.
     """
-    if ratio == 0:
-        return Beta(prior.edge_near, prior.edge_far)
-    if ratio == 1:
-        return Beta(prior.edge_far, prior.edge_near)
     spread = ratio * (1 - ratio)
-    variance = prior.variance if prior.variance < spread else prior.largest_share * spread
-    concentration = spread / variance - 1
-    return Beta(ratio * concentration, (1 - ratio) * concentration)
+    variance = np.where(prior.variance < spread, prior.variance, prior.largest_share * spread)
+    inner = (ratio > 0) & (ratio < 1)
+    concentration = np.divide(spread, variance, out=np.ones_like(ratio), where=inner) - 1
+    near, far = prior.edge_near, prior.edge_far
+    alpha = np.where(inner, ratio * concentration, np.where(ratio == 0, near, far))
+    beta = np.where(inner, (1 - ratio) * concentration, np.where(ratio == 0, far, near))
+    return alpha, beta
 
 
-@dataclass(frozen=True)
-class BetaMixture:
-    """A mixture of Beta distributions; the weights sum to 1."""
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """The distinct levels that mixtures are made of, one Beta distribution each.
 
-    weights: list[float]
-    components: list[Beta]
+    Parameters
+    ----------
+    ratio : ndarray of float64, shape (n_level,)
+        Their ratios, ascending.
+    alpha, beta : ndarray of float64, shape (n_level,)
+        Parameters of the distributions.
+    """
 
-    @property
-    def mean(self) -> float:
-        """Weighted mean of the components' means."""
-        return sum(weight * beta.mean for weight, beta in zip(self.weights, self.components, strict=True))
+    ratio: Array
+    alpha: Array
+    beta: Array
 
-    @property
-    def variance(self) -> float:
-        """Weighted mean of the components' second moments, less the square of the mean."""
-        second_moment = sum(
-            weight * (beta.variance + beta.mean**2) for weight, beta in zip(self.weights, self.components, strict=True)
-        )
-        return second_moment - self.mean**2
+    def cdf(self, x: Array) -> Array:
+        """Probability of a value up to each of `x`, shape (..., n_level): the regularised incomplete beta function."""
+        values: Array = betainc(self.alpha, self.beta, x[..., None])
+        return values
 
-    def cdf(self, x: float) -> float:
-        """Probability of a value up to `x`, in [0, 1]."""
-        return sum(weight * beta.cdf(x) for weight, beta in zip(self.weights, self.components, strict=True))
+    @functools.cached_property
+    def curves(self) -> tuple[Array, Array, Array]:
+        """Distribution function and density at the nodes, and the former at the coarse nodes, transposed."""
+        density = np.full((len(_NODES), len(self.ratio)), _TINY)
+        density[1:-1] += _density(self.alpha, self.beta, _NODES[1:-1])
+        cdf = self.cdf(_NODES)
+        return cdf, density, cdf[::_COARSE].T.copy()
 
-    def quantile(self, probability: float) -> float:
-        """The value up to which `probability` lies, by bisection; to 5e-7."""
-        low, high = 0.0, 1.0
-        while high - low > _QUANTILE_WIDTH:
-            middle = (low + high) / 2
-            if self.cdf(middle) < probability:
-                low = middle
-            else:
-                high = middle
-        return (low + high) / 2
+
+@functools.lru_cache(maxsize=64)
+def levels_of(ratios: tuple[float, ...], prior: BetaPrior) -> Levels:
+    """The levels of some ratios, ascending; kept, because people use few scales."""
+    ratio = np.array(ratios)
+    return Levels(ratio, *beta_parameters(ratio, prior))
+
+
+@functools.lru_cache(maxsize=64)
+def moments(thresholds: tuple[float, ...], levels: Levels) -> Array:
+    """What a mixture's weights are summed with.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_threshold, 5, n_level)
+        For each threshold and level: 1, the mean, the second moment, ``min(ratio / threshold, 1)``, and the probability
+        of a proficiency above the threshold.
+    """
+    threshold = np.array(thresholds)
+    total = levels.alpha + levels.beta
+    mean = levels.alpha / total
+    table = np.empty((len(thresholds), 5, len(levels.ratio)))
+    table[:, 0] = 1
+    table[:, 1] = mean
+    table[:, 2] = levels.alpha * levels.beta / (total * total * (total + 1)) + mean * mean
+    table[:, 3] = share_met(np.broadcast_to(levels.ratio, table[:, 3].shape), threshold[:, None])
+    table[:, 4] = 1 - levels.cdf(threshold)
+    return table
+
+
+def share_met(ratio: Array, threshold: Array) -> Array:
+    """``min(ratio / threshold, 1)`` in the shape of `ratio`; a threshold of 0 is always met."""
+    met: Array = ratio + _TINY
+    met /= threshold + _TINY
+    return np.minimum(met, 1.0, out=met)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Quantiles: a cubic between two nodes of a table of the distribution function, inverted. The nodes get denser towards 0
+# and 1, where the density of a Beta may have a pole. The error is below 1e-6.
+
+_LEAST_NODE = 1e-7  # a quantile below is not looked for any closer
+_BENT = 0.05  # share by which a slope may differ from that of its bracket; beyond, the cubic is not trusted
+_NEWTON_STEP = 1e-9
+_MOST_STEPS = 60  # halving alone needs 24, from the widest bracket
+_MOST_ROWS = 64  # at one time
+_COARSE = 16  # of so many nodes the first is looked at first
+_FINE = np.arange(_COARSE + 1)
+
+
+def _make_nodes() -> Array:
+    end = np.geomspace(_LEAST_NODE, 0.04, 90)
+    return np.concatenate([[0.0], end, np.linspace(0.04, 0.96, 205)[1:-1], 1 - end[::-1], [1.0]])
+
+
+_NODES = _make_nodes()  # 385: a multiple of the coarse step, and one
+
+
+def _density(alpha: Array, beta: Array, x: Array) -> Array:
+    x = x[..., None]
+    density: Array = np.exp(xlogy(alpha - 1, x) + xlog1py(beta - 1, -x) - betaln(alpha, beta))
+    return density
+
+
+def mixture_quantiles(weights: Array, levels: Levels, probabilities: Array) -> Array:
+    """Quantiles of mixtures of Beta distributions, to 1e-6.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (n_mixture, n_level)
+        Each row sums to 1.
+    levels : Levels
+        The distributions.
+    probabilities : ndarray of float64, shape (n_probability,)
+        In [0, 1].
+
+    Returns
+    -------
+    ndarray of float64, shape (n_mixture, n_probability)
+    """
+    quantiles = np.empty((len(weights), len(probabilities)))
+    for start in range(0, len(weights), _MOST_ROWS):
+        block = slice(start, start + _MOST_ROWS)
+        quantiles[block] = _quantiles(weights[block], levels, probabilities)
+    return quantiles
+
+
+def _quantiles(weights: Array, levels: Levels, p: Array) -> Array:
+    cdf, density, coarse_cdf = levels.curves
+    # for each probability the last coarse node that is below it, and then the first node that is not
+    coarse = weights @ coarse_cdf
+    start = np.array([(coarse >= one).argmax(axis=1) for one in p]).T
+    start = np.maximum(start - 1, 0) * _COARSE
+    at_nodes = np.matmul(cdf.take(start[..., None] + _FINE, axis=0), weights[:, None, :, None])[..., 0]
+    reached = at_nodes >= p[:, None]
+    reached[..., -1] = True
+    upper = np.maximum(reached.argmax(axis=2), 1)
+    ends = np.array([upper - 1, upper])  # shape (2, n_mixture, n_probability), as all that is about both ends
+    rows, columns = np.ogrid[: len(weights), : len(p)]
+    at_low, at_high = at_nodes[rows, columns, ends]
+    ends += start
+    low, high = _NODES.take(ends)
+    width = high - low
+    rise = np.maximum(at_high - at_low, _TINY)
+
+    # the cubic x(u), u from 0 to 1 over the bracket; slopes of at most 3 times its own keep it monotone
+    slopes = rise / np.matmul(density.take(ends, axis=0), weights[:, :, None])[..., 0]
+    first, last = np.minimum(slopes, 3 * width)
+    u = (p - at_low) / rise
+    twist = first + last - 2 * width
+    x: Array = low + u * (first + u * (width - first - twist + u * twist))
+
+    bent = np.logical_or(*np.abs(slopes - width) > _BENT * width) & (width > _LEAST_NODE)
+    if bent.any():
+        of_row, of_p = bent.nonzero()
+        x[bent] = _newton(p[of_p], weights[of_row], levels, low[bent], high[bent], x[bent])
+    return x
+
+
+def _newton(p: Array, weights: Array, levels: Levels, low: Array, high: Array, x: Array) -> Array:
+    """Newton's method within brackets; where it would leave one, the bracket is halved."""
+    for _ in range(_MOST_STEPS):
+        missing = p - (weights * levels.cdf(x)).sum(axis=1)
+        low, high = np.where(missing > 0, x, low), np.where(missing > 0, high, x)
+        density = (weights * _density(levels.alpha, levels.beta, x)).sum(axis=1)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            new = x + missing / density
+        new = np.where((new > low) & (new < high), new, (low + high) / 2)
+        x, step = new, np.abs(new - x).max()
+        if step < _NEWTON_STEP:
+            break
+    return x

@@ -1,13 +1,15 @@
 """The result of a match."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competency.scoring import SkillScore
+from competency.proficiency import Levels, levels_of, mixture_quantiles
+from competency.scoring import Model, SkillScore
 from competency.skills import Skill
 
 __all__ = ["MatchResult"]
@@ -17,9 +19,17 @@ Array = NDArray[np.float64]
 _NAME = attrgetter("name")
 
 
+def frozen(array: Array) -> Array:
+    """The array itself, read-only from now on."""
+    array.setflags(write=False)
+    return array
+
+
 @dataclass(frozen=True, eq=False)
 class MatchResult:
     """How well a candidate's skills meet a job's required skills. The arrays are read-only.
+
+    `interval` and `pairwise_scores` are computed once, when they are first read.
 
     Parameters
     ----------
@@ -29,12 +39,8 @@ class MatchResult:
         Score of the whole match, in [0, 1].
     probability, mean, variance : ndarray of float64, shape (n_required,)
         Score of each requirement; mean and variance of the proficiency predicted for it.
-    interval : ndarray of float64, shape (n_required, 2)
-        Ends of the 95 % interval of that proficiency.
     similarities : ndarray of float64, shape (n_candidate, n_required)
         Cosine similarities, as computed or given.
-    pairwise_scores : ndarray of float64, shape (n_candidate, n_required)
-        Score of each candidate skill against each required skill.
     """
 
     required: tuple[Skill, ...]
@@ -43,20 +49,35 @@ class MatchResult:
     probability: Array
     mean: Array
     variance: Array
-    interval: Array
     similarities: Array
-    pairwise_scores: Array
+    _mixtures: Array = field(repr=False)  # (n_required, n_level), as `Scores.weights`
+    _levels: Levels = field(repr=False)
+    _model: Model = field(repr=False)
 
-    @property
-    def skill_scores(self) -> tuple[SkillScore, ...]:
-        """One record for each required skill, in the order of the job."""
-        columns = (self.probability, self.mean, self.variance, self.interval)
-        return tuple(
-            SkillScore(skill.name, probability, mean, variance, (lower, upper))
-            for skill, probability, mean, variance, (lower, upper) in zip(
-                self.required, *(column.tolist() for column in columns), strict=True
-            )
-        )
+    @cached_property
+    def interval(self) -> Array:
+        """Ends of the 95 % interval of each predicted proficiency, shape (n_required, 2)."""
+        config = self._model.config
+        interval = np.zeros((len(self.required), 2))
+        interval[:, 1] = self.mean + config.dissimilar.margin
+        similar = np.flatnonzero(self._mixtures.max(axis=1))
+        if len(similar):
+            # the candidate's own levels, not those of all who were scored together
+            present = self._mixtures.max(axis=0) > 0
+            levels = levels_of(tuple(self._levels.ratio[present].tolist()), config.beta)
+            weights = self._mixtures[:, present][similar]
+            weights /= weights.sum(axis=1, keepdims=True)
+            ends = np.array([config.mixture.lower, config.mixture.upper])
+            interval[similar] = mixture_quantiles(weights, levels, ends)
+        return frozen(interval)
+
+    @cached_property
+    def pairwise_scores(self) -> Array:
+        """Score of each candidate skill against each required skill, shape (n_candidate, n_required)."""
+        ratio = np.array([skill.level.ratio for skill in self.candidate])
+        threshold = np.array([skill.level.ratio for skill in self.required])
+        scores = self._model.pairwise(self.similarities.T, ratio, threshold, self._spelled_the_same())
+        return frozen(scores.T)
 
     def _spelled_the_same(self) -> list[tuple[int, int]]:
         """Places of the required and the candidate skills whose names are identical."""
@@ -66,6 +87,13 @@ class MatchResult:
         for i in [i for i, name in enumerate(candidate) if name in shared]:
             places[candidate[i]].append(i)
         return [(j, i) for j in [j for j, name in enumerate(required) if name in shared] for i in places[required[j]]]
+
+    @property
+    def skill_scores(self) -> tuple[SkillScore, ...]:
+        """One record for each required skill, in the order of the job."""
+        columns = (self.probability.tolist(), self.mean.tolist(), self.variance.tolist())
+        intervals = zip(*self.interval.T.tolist(), strict=True)
+        return tuple(map(SkillScore._make, zip(map(_NAME, self.required), *columns, intervals, strict=True)))
 
     def to_dict(self) -> dict[str, Any]:
         """The result of competency-api, of plain Python objects, ready for JSON.

@@ -1,23 +1,38 @@
-"""The scoring model: how well a candidate's skills meet each required skill, and the job as a whole."""
+"""The scoring model on arrays: how well candidates' skills meet each required skill, and the jobs as a whole.
 
-from collections.abc import Sequence
+A row is one required skill of one pair of a job and a candidate. Rows whose candidates have equally many skills are
+scored together. Whatever is scored together, a row's figures are the same to the last bit: sums run in the order of
+the candidate's skills, never in one that depends on the shape of an array.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from competency.config import LinearBand, ScoringConfig
-from competency.domains import SkillDomain
+from competency.domains import DOMAINS
 from competency.errors import ConfigError, shown
-from competency.names import normalise
-from competency.proficiency import BetaMixture, beta_of_ratio
-from competency.skills import Skill
+from competency.proficiency import Levels, moments, share_met
 
-__all__ = ["STRATEGIES", "SkillScore", "coherence_bonus", "overall_score", "pairwise_score", "score_required_skill"]
+__all__ = ["STRATEGIES", "Candidates", "Model", "Requirements", "Scores", "SkillScore"]
 
 STRATEGIES = ("default", "conservative", "aggressive")
 
+Array = NDArray[np.float64]
+Codes = NDArray[np.intp]
 
-@dataclass(frozen=True)
-class SkillScore:
+_LEAST_CELLS = 2560  # of a block; smaller ones would spend their time on calls
+_MOST_CELLS = 32_768  # of a block; larger ones would leave the processor's cache
+_BLOCKS = 8  # that a large match is cut into at least, so that temporary arrays stay small beside the result
+
+
+class SkillScore(NamedTuple):
     """How well a candidate meets one required skill.
 
     Parameters
@@ -39,6 +54,86 @@ class SkillScore:
     interval: tuple[float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """Rows to score, those of a pair next to each other.
+
+    Parameters
+    ----------
+    threshold : ndarray of float64, shape (n_row,)
+        Ratios of the required levels.
+    thresholds : tuple of float
+        The distinct ones, ascending.
+    threshold_code : ndarray of intp, shape (n_row,)
+        Place of each row's threshold among them.
+    domain : ndarray of intp, shape (n_row,)
+        Codes of the required domains.
+    named : ndarray of bool, shape (n_row,)
+        Whether a candidate skill has the required name, normalised.
+    pair : ndarray of intp, shape (n_row,)
+        Which of the candidates each row is about.
+    """
+
+    threshold: Array
+    thresholds: tuple[float, ...]
+    threshold_code: Codes
+    domain: Codes
+    named: NDArray[np.bool_]
+    pair: Codes
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Candidates of equally many skills; the arrays have the shape (n_pair, n_candidate) where nothing else is said.
+
+    Parameters
+    ----------
+    ratio : ndarray of float64
+        Ratios of the levels.
+    highest : ndarray of float64, shape (n_pair,)
+        The highest of each candidate.
+    levels : Levels
+        The distinct ones.
+    level : ndarray of intp
+        Place of each level among them.
+    domain : ndarray of intp
+        Codes of the domains.
+    first_of_domain : ndarray of intp
+        For each skill, the place of the candidate's first skill of the same domain.
+    """
+
+    ratio: Array
+    highest: Array
+    levels: Levels
+    level: Codes
+    domain: Codes
+    first_of_domain: Codes
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Figures of rows and pairs.
+
+    Parameters
+    ----------
+    overall : ndarray of float64, shape (n_pair,)
+        Score of each pair.
+    probability, mean, variance : ndarray of float64, shape (n_row,)
+        Score of each row; mean and variance of the proficiency predicted for it.
+    weights : ndarray of float64, shape (n_row, n_level)
+        The mixture behind the prediction, not scaled; all zero where a requirement is too dissimilar to have one.
+    levels : Levels
+        What the mixtures are made of.
+    """
+
+    overall: Array
+    probability: Array
+    mean: Array
+    variance: Array
+    weights: Array
+    levels: Levels
+
+
 def check_strategy(strategy: str) -> str:
     """The strategy's name; `ConfigError` where there is none of that name."""
     if strategy not in STRATEGIES:
@@ -46,165 +141,238 @@ def check_strategy(strategy: str) -> str:
     return strategy
 
 
-def share_met(ratio: float, threshold: float) -> float:
-    """``min(ratio / threshold, 1)``; a threshold of 0 is always met."""
-    return 1.0 if ratio >= threshold else ratio / threshold
+def row_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Blocks of the rows of a matrix that are small beside all of it, and fit a processor's cache."""
+    cells = min(max(n_rows * n_columns // _BLOCKS, _LEAST_CELLS), _MOST_CELLS)
+    step = max(cells // n_columns, 1)
+    for start in range(0, n_rows, step):
+        yield slice(start, start + step)
 
 
-def _linear(bands: Sequence[LinearBand], similarity: float) -> float | None:
-    for band in bands:
-        if similarity > band.above:
-            return band.base + band.slope * (similarity - band.origin)
-    return None
-
-
-def _bonus(similarity: float, config: ScoringConfig) -> float:
-    bonus = _linear(config.bonus, similarity)
-    if bonus is None:
-        bonus = min(config.lowest_bonus.square * similarity**2, config.lowest_bonus.cap)
-    return bonus
-
-
-def _domain_factor(similarity: float, penalty: float, config: ScoringConfig) -> float:
-    band = next(band for band in config.domain if similarity > band.above)
-    return 1 - min(band.weight * penalty, band.cap)
-
-
-def _main_domain(weights: Sequence[float], domains: Sequence[SkillDomain]) -> SkillDomain:
-    """The domain of the largest total weight; of equal ones the first."""
-    totals: dict[SkillDomain, float] = {}
-    for weight, domain in zip(weights, domains, strict=True):
-        totals[domain] = totals.get(domain, 0.0) + weight
-    return max(totals, key=totals.__getitem__)
-
-
-def _dissimilar_score(name: str, similarity: float, ratios: Sequence[float], config: ScoringConfig) -> SkillScore:
-    rule = config.dissimilar
-    base = rule.far_base if similarity < rule.far_below else rule.near_base - (similarity - rule.far_below)
-    probability = min(base * (1 + rule.level_weight * max(ratios)), 1.0)
-    return SkillScore(name, probability, probability, rule.variance, (0.0, probability + rule.margin))
-
-
-def _blend(mixture: BetaMixture, direct: float, similarity: float, threshold: float, config: ScoringConfig) -> float:
-    """The raw score: the direct match of levels, blended with the chance to exceed the threshold."""
-    exceed = 1 - mixture.cdf(threshold)
-    confidence = 1 - mixture.variance
-    ratio = config.met if mixture.mean >= threshold else config.unmet
-    boost = _linear(config.boost, similarity)
-    assert boost is not None  # the last band takes all the rest
-    share = min((ratio.base + ratio.confidence_weight * confidence) * boost, ratio.cap)
-    return share * direct + (1 - share) * exceed
-
-
-def score_required_skill(
-    required: Skill,
-    required_domain: SkillDomain,
-    candidate: Sequence[Skill],
-    candidate_domains: Sequence[SkillDomain],
-    similarities: Sequence[float],
-    config: ScoringConfig,
-) -> SkillScore:
-    """Score of one required skill, before any strategy.
+class Model:
+    """The scoring model with its constants, ready for arrays.
 
     Parameters
     ----------
-    required, required_domain
-        The requirement.
-    candidate, candidate_domains, similarities : sequences of length n_candidate
-        The candidate's skills and their cosine similarities to the requirement.
+    config : ScoringConfig
+        The constants.
+    strategy : {"default", "conservative", "aggressive"}
+        How uncertainty counts.
     """
-    ratios = [skill.level.ratio for skill in candidate]
-    threshold = required.level.ratio
-    best = max(similarities)
-    if best < config.dissimilar.below:
-        return _dissimilar_score(required.name, best, ratios, config)
 
-    rule = config.mixture
-    weights = [
-        max(similarity * (1 + rule.level_weight * ratio), rule.least_weight)
-        for similarity, ratio in zip(similarities, ratios, strict=True)
-    ]
-    total = sum(weights)
-    weights = [weight / total for weight in weights]
-    mixture = BetaMixture(weights, [beta_of_ratio(ratio, config.beta) for ratio in ratios])
+    def __init__(self, config: ScoringConfig, strategy: str) -> None:
+        self.config = config
+        self.strategy = check_strategy(strategy)
+        self._penalty = np.array([[config.penalties.between(a, b) for b in DOMAINS] for a in DOMAINS])
+        self._limits, self._curves, self._domain_factor = _bands(config, self._penalty)
+        # share of the direct match: constant, slope over the variance, and cap, where the mean is too low and where not
+        self._shares = np.array(
+            [
+                (ratio.base + ratio.confidence_weight, -ratio.confidence_weight, ratio.cap)
+                for ratio in (config.unmet, config.met)
+            ]
+        ).T.copy()
+        # limit, base, and weights of the similarity and of the level, the lowest band first
+        self._pair_bands = np.array(
+            [(band.above, band.base, band.similarity_weight, band.level_weight) for band in config.pair[::-1]]
+        ).T.copy()
 
-    required_name = normalise(required.name)
-    if best > config.same_skill.above or any(normalise(skill.name) == required_name for skill in candidate):
-        probability = config.same_skill.base + config.same_skill.span * share_met(mixture.mean, threshold)
-    else:
-        direct = sum(weight * share_met(ratio, threshold) for weight, ratio in zip(weights, ratios, strict=True))
-        penalty = config.penalties.between(required_domain, _main_domain(weights, candidate_domains))
-        probability = (
-            _blend(mixture, direct, best, threshold, config)
-            * _bonus(best, config)
-            * _domain_factor(best, penalty, config)
-        )
-    interval = (mixture.quantile(rule.lower), mixture.quantile(rule.upper))
-    return SkillScore(required.name, probability, mixture.mean, mixture.variance, interval)
+    def score(self, similarities: Array, required: Requirements, candidates: Candidates) -> Scores:
+        """Score rows.
+
+        Parameters
+        ----------
+        similarities : ndarray of float64, shape (n_row, n_candidate)
+            Cosine similarities of each row's requirement to the skills of its candidate.
+        """
+        best = np.maximum.reduce(similarities, axis=1)
+        weights, main_domain = self._mix(similarities, required.pair, candidates)
+        # Sums run from one level to the next: zeros of levels that only others have do not change them.
+        terms = weights[:, None] * moments(required.thresholds, candidates.levels).take(required.threshold_code, axis=0)
+        sums = terms.cumsum(axis=2)[..., -1].T
+        mean, second_moment, direct, exceed = sums[1:] / sums[0]
+        variance = second_moment - mean * mean
+        probability = self._similar(best, required, main_domain, mean, variance, direct, exceed)
+
+        dissimilar = (best < self.config.dissimilar.below).nonzero()[0]
+        if len(dissimilar):
+            weights[dissimilar] = 0
+            mean[dissimilar] = self._dissimilar(best[dissimilar], required.pair[dissimilar], candidates)
+            probability[dissimilar] = mean[dissimilar]
+            variance[dissimilar] = self.config.dissimilar.variance
+        probability = self._adjusted(probability, variance, best)
+        overall = self._overall(probability, best, required, candidates)
+        return Scores(overall, probability, mean, variance, weights, candidates.levels)
+
+    def pairwise(
+        self, similarities: Array, candidate_ratio: Array, threshold: Array, same: Sequence[tuple[int, int]]
+    ) -> Array:
+        """Scores of each candidate skill against each required skill, in [0, 1].
+
+        Parameters
+        ----------
+        similarities : ndarray of float64, shape (n_required, n_candidate)
+        candidate_ratio, threshold : ndarray of float64, shapes (n_candidate,) and (n_required,)
+        same : sequence of (int, int)
+            Row and column of the pairs that are spelled the same.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_required, n_candidate)
+        """
+        scores = np.empty(similarities.shape)
+        limits, base, slope, level_weight = self._pair_bands
+        for block in row_blocks(*similarities.shape):
+            x = similarities[block]
+            met = share_met(np.broadcast_to(candidate_ratio, x.shape), threshold[block, None])
+            # most skills have little to do with each other: only the cells above the lowest band are looked at again
+            cells = (x > limits[1:2].min(initial=math.inf)).ravel().nonzero()[0]
+            higher, higher_met = x.ravel().take(cells), met.ravel().take(cells)
+            out = np.multiply(x, slope[0], out=scores[block])
+            out += base[0]
+            met *= level_weight[0]
+            out += met
+            band = limits.searchsorted(higher) - 1
+            higher *= slope.take(band)
+            higher += base.take(band)
+            higher_met *= level_weight.take(band)
+            higher += higher_met
+            out.reshape(-1)[cells] = higher
+        if same:
+            rows, columns = np.array(same).T
+            band = limits.searchsorted(1.0) - 1
+            met = share_met(candidate_ratio[columns], threshold[rows])
+            scores[rows, columns] = base[band] + slope[band] + level_weight[band] * met
+        return scores
+
+    def _mix(self, similarities: Array, pair: Codes, candidates: Candidates) -> tuple[Array, Codes]:
+        """Weights of the levels, shape (n_row, n_level), and main domains of the rows."""
+        rule = self.config.mixture
+        factor = candidates.ratio * rule.level_weight + 1
+        n_row, n_candidate = similarities.shape
+        weights = np.empty((n_row, len(candidates.levels.ratio)))
+        main_domain = np.empty(n_row, np.intp)
+        for block in row_blocks(n_row, n_candidate):
+            # the columns of a single candidate are broadcast over all rows
+            own = pair[block] if len(factor) > 1 else pair[:1]
+            cells = similarities[block].copy()
+            cells *= factor.take(own, axis=0)
+            np.maximum(cells, rule.least_weight, out=cells)
+            weights[block] = _sums(cells, candidates.level.take(own, axis=0), weights.shape[1])
+            # a domain's weight stands at its first skill, so that of equal ones argmax takes the first
+            main = _sums(cells, candidates.first_of_domain.take(own, axis=0), n_candidate).argmax(axis=1)
+            main_domain[block] = candidates.domain[own, main]
+        return weights, main_domain
+
+    def _similar(
+        self,
+        best: Array,
+        required: Requirements,
+        main_domain: Codes,
+        mean: Array,
+        variance: Array,
+        direct: Array,
+        exceed: Array,
+    ) -> Array:
+        """Scores of rows that a mixture predicts the proficiency of."""
+        rule = self.config.same_skill
+        band = self._limits.searchsorted(best)
+        constant, slope, square, cap = self._curves.take(band, axis=2)
+        boost, bonus = np.minimum(constant + best * (slope + best * square), cap)
+        constant, slope, cap = self._shares.take(mean >= required.threshold, axis=1)
+        share = np.minimum((constant + slope * variance) * boost, cap)
+        raw = exceed + share * (direct - exceed)
+        probability: Array = raw * bonus * self._domain_factor[band, required.domain, main_domain]
+        same = required.named | (best > rule.above)
+        if same.any():
+            met = rule.base + rule.span * share_met(mean, required.threshold)
+            probability = np.where(same, met, probability)
+        return probability
+
+    def _dissimilar(self, best: Array, pair: Codes, candidates: Candidates) -> Array:
+        """Scores of rows that no candidate skill comes near."""
+        rule = self.config.dissimilar
+        highest = candidates.highest.take(pair)
+        base = np.where(best < rule.far_below, rule.far_base, rule.near_base - (best - rule.far_below))
+        return np.minimum(base * (1 + rule.level_weight * highest), 1.0)
+
+    def _adjusted(self, probability: Array, variance: Array, best: Array) -> Array:
+        """Probabilities after the strategy's change."""
+        rule = self.config.strategies
+        if self.strategy == "conservative":
+            return probability * (1 - rule.variance_weight * variance)
+        if self.strategy == "aggressive":
+            boosted = np.minimum(probability * (1 + rule.boost * (best - rule.boost_above)), 1.0)
+            return np.where(best > rule.boost_above, boosted, probability)
+        return probability
+
+    def _overall(self, probability: Array, best: Array, required: Requirements, candidates: Candidates) -> Array:
+        """Scores of the pairs."""
+        n_pair = len(candidates.ratio)
+        n_required = np.bincount(required.pair, minlength=n_pair)
+        overall = np.bincount(required.pair, probability, n_pair) / n_required
+        first = n_required.cumsum() - n_required
+        rule = self.config.strategies
+        if self.strategy == "conservative":
+            least = np.minimum.reduceat(probability, first)
+            overall = (1 - rule.least_share) * overall + rule.least_share * least
+        elif self.strategy == "aggressive":
+            largest = np.maximum.reduceat(probability, first)
+            overall = (1 - rule.largest_share) * overall + rule.largest_share * largest
+
+        coherence = self.config.coherence
+        in_range = (overall >= coherence.least_score) & (overall <= coherence.largest_score)
+        for pair in in_range.nonzero()[0]:
+            rows = slice(first[pair], first[pair] + n_required[pair])
+            overall[pair] += self._coherence_bonus(best[rows], required.domain[rows], candidates.domain[pair])
+        return np.minimum(overall, 1.0, out=overall)
+
+    def _coherence_bonus(self, best: Array, required: Codes, candidate: Codes) -> float:
+        """Bonus for a pair; the harmony of its domains divides by all pairs of skills, as competency-api does."""
+        rule = self.config.coherence
+        similarity = fmean(best.tolist())
+        if min(len(required), len(candidate)) < rule.least_skills or similarity <= rule.similarity_above:
+            return 0.0
+        domains = product(sorted(set(required.tolist())), sorted(set(candidate.tolist())))
+        harmony = sum(1 - float(self._penalty[a, b]) for a, b in domains) / (len(required) * len(candidate))
+        if harmony <= rule.harmony_above:
+            return 0.0
+        bonus = rule.base + rule.similarity_weight * (similarity - rule.similarity_above)
+        return min(bonus + rule.harmony_weight * (min(harmony, 1.0) - rule.harmony_above), rule.cap)
 
 
-def adjusted_probability(score: SkillScore, best_similarity: float, strategy: str, config: ScoringConfig) -> float:
-    """The probability of a requirement after the strategy's change."""
-    rule = config.strategies
-    if strategy == "conservative":
-        return score.probability * (1 - rule.variance_weight * score.variance)
-    if strategy == "aggressive" and best_similarity > rule.boost_above:
-        return min(score.probability * (1 + rule.boost * (best_similarity - rule.boost_above)), 1.0)
-    return score.probability
+def _sums(cells: Array, codes: Codes, n_code: int) -> Array:
+    """Sums of each row's cells by code, in the order of the cells, shape (n_row, n_code)."""
+    bins = np.empty(cells.shape, np.intp)
+    bins[:] = codes
+    bins += np.arange(0, len(cells) * n_code, n_code)[:, None]
+    sums = np.bincount(bins.reshape(-1), cells.reshape(-1), len(cells) * n_code)
+    return np.asarray(sums, np.float64).reshape(-1, n_code)
 
 
-def overall_score(probabilities: Sequence[float], strategy: str, config: ScoringConfig) -> float:
-    """Overall score of the requirements' probabilities, before the coherence bonus."""
-    rule = config.strategies
-    mean = fmean(probabilities)
-    if strategy == "conservative":
-        return (1 - rule.least_share) * mean + rule.least_share * min(probabilities)
-    if strategy == "aggressive":
-        return (1 - rule.largest_share) * mean + rule.largest_share * max(probabilities)
-    return mean
+def _bands(config: ScoringConfig, penalty: Array) -> tuple[Array, Array, Array]:
+    """What the best similarity decides: one band up to the first limit, one from each limit on.
 
-
-def coherence_bonus(
-    overall: float,
-    best_similarities: Sequence[float],
-    required_domains: Sequence[SkillDomain],
-    candidate_domains: Sequence[SkillDomain],
-    config: ScoringConfig,
-) -> float:
-    """Bonus on the overall score for a candidate that fits the job as a whole.
-
-    Parameters
-    ----------
-    best_similarities, required_domains : sequences of length n_required
-        The best similarity to each requirement, and its domain.
-    candidate_domains : sequence of length n_candidate
-
-    Notes
-    -----
-    The harmony of the domains divides by ``n_candidate n_required``, although it sums over distinct pairs of domains
-    only, as competency-api does.
+    Returns
+    -------
+    limits : ndarray of float64, shape (n_band - 1,)
+        Ascending.
+    curves : ndarray of float64, shape (4, 2, n_band)
+        Of boost and bonus: constant, slope, factor of the square, and cap.
+    domain_factor : ndarray of float64, shape (n_band, n_domain, n_domain)
+        By the required domain and the main domain.
     """
-    rule = config.coherence
-    if min(len(required_domains), len(candidate_domains)) < rule.least_skills:
-        return 0.0
-    pairs = {(a, b) for a in required_domains for b in candidate_domains}
-    harmony = sum(1 - config.penalties.between(a, b) for a, b in sorted(pairs))
-    harmony = min(harmony / (len(required_domains) * len(candidate_domains)), 1.0)
-    similarity = fmean(best_similarities)
-    if not (
-        similarity > rule.similarity_above
-        and harmony > rule.harmony_above
-        and rule.least_score <= overall <= rule.largest_score
-    ):
-        return 0.0
-    bonus = rule.base + rule.similarity_weight * (similarity - rule.similarity_above)
-    return min(bonus + rule.harmony_weight * (harmony - rule.harmony_above), rule.cap)
+    limits = sorted({band.above for bands in (config.boost, config.bonus, config.domain) for band in bands})[1:]
+    curves, factors = [], []
+    for limit in [-math.inf, *limits]:
+        boost = next(band for band in config.boost if limit >= band.above)
+        bonus = next((band for band in config.bonus if limit >= band.above), None)
+        domain = next(band for band in config.domain if limit >= band.above)
+        lowest = (0.0, 0.0, config.lowest_bonus.square, config.lowest_bonus.cap)
+        curves.append([_line(boost), _line(bonus) if bonus else lowest])
+        factors.append(1 - np.minimum(domain.weight * penalty, domain.cap))
+    return np.array(limits), np.array(curves).transpose(2, 1, 0).copy(), np.array(factors)
 
 
-def pairwise_score(required: Skill, candidate: Skill, similarity: float, config: ScoringConfig) -> float:
-    """Score of one candidate skill against one requirement, in [0, 1]."""
-    if candidate.name == required.name:
-        similarity = 1.0
-    band = next(band for band in config.pair if similarity > band.above)
-    met = share_met(candidate.level.ratio, required.level.ratio)
-    return band.base + band.similarity_weight * similarity + band.level_weight * met
+def _line(band: LinearBand) -> tuple[float, float, float, float]:
+    return band.base - band.slope * band.origin, band.slope, 0.0, math.inf

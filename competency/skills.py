@@ -23,8 +23,12 @@ def _integer(what: str, value: object) -> int:
     raise SkillError(f"{what} {shown(value)}: expected an integer")
 
 
+class _Ratio:
+    ratio: float  # computed once; declared in a base, so that it is no field
+
+
 @dataclass(frozen=True)
-class ProficiencyLevel:
+class ProficiencyLevel(_Ratio):
     """A level of proficiency, `value` out of `max`.
 
     Parameters
@@ -33,6 +37,11 @@ class ProficiencyLevel:
         Level reached, ``0 <= value <= max``.
     max : int
         Highest level of the scale, 1 or more.
+
+    Attributes
+    ----------
+    ratio : float
+        `value` / `max`, in [0, 1].
 
     Raises
     ------
@@ -50,15 +59,16 @@ class ProficiencyLevel:
             raise SkillError(f"level max {shown(self.max)}: expected 1 or more")
         if not 0 <= self.value <= self.max:
             raise SkillError(f"level value {shown(self.value)}: expected 0 to {shown(self.max)}")
+        object.__setattr__(self, "ratio", self.value / self.max)
 
-    @property
-    def ratio(self) -> float:
-        """`value` / `max`, in [0, 1]."""
-        return self.value / self.max
+
+class _Derived:
+    key: str  # as `_Ratio.ratio`
+    resolved_domain: SkillDomain
 
 
 @dataclass(frozen=True)
-class Skill:
+class Skill(_Derived):
     """A skill that a candidate has or a job requires.
 
     Parameters
@@ -69,6 +79,13 @@ class Skill:
         Proficiency that the candidate has, or that the job requires.
     domain : SkillDomain or str, optional
         Field of work; `None` leaves it to `classify`.
+
+    Attributes
+    ----------
+    key : str
+        The normalised name: skills of equal keys are the same skill.
+    resolved_domain : SkillDomain
+        The domain given, or else the one that `classify` finds for the name.
 
     Raises
     ------
@@ -89,17 +106,14 @@ class Skill:
             )
         if any("\ud800" <= character <= "\udfff" for character in self.name):
             raise SkillError(f"skill name {shown(self.name)}: expected Unicode text without lone surrogates")
-        if not normalise(self.name):
+        object.__setattr__(self, "key", normalise(self.name))
+        if not self.key:
             raise SkillError(f"skill name {shown(self.name)}: expected more than white space")
         if not isinstance(self.level, ProficiencyLevel):
             raise SkillError(f"level {shown(self.level)} of skill {shown(self.name)}: expected a ProficiencyLevel")
         if self.domain is not None:
             object.__setattr__(self, "domain", as_domain(self.domain))
-
-    @property
-    def resolved_domain(self) -> SkillDomain:
-        """The domain given, or else the one that `classify` finds for the name."""
-        return classify(self.name) if self.domain is None else self.domain
+        object.__setattr__(self, "resolved_domain", self.domain or classify(self.name))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

@@ -22,8 +22,8 @@ def heap(request):
     def heap_of(name, *params):
         operation = OPERATIONS[name]
         first, second = (measure(operation.run, setup=partial(operation.setup, *params)) for _ in range(2))
-        assert second.allocations == first.allocations
         # within one process numpy keeps some small blocks from call to call
+        assert second.allocations == pytest.approx(first.allocations, abs=2)
         assert second.peak_bytes == pytest.approx(first.peak_bytes, rel=0.05)
         return first
 
@@ -103,7 +103,7 @@ def test_memory_growth_patterns(heap):
     assert profiles[-1].peak_bytes < 4.4 * profiles[-2].peak_bytes
 
 
-@pytest.mark.heap(max_allocations=20_000, max_peak="40 kB")  # with room for other versions of Python and numpy
+@pytest.mark.heap(max_allocations=1_400, max_peak="24 kB")  # with room for other versions of Python and numpy
 def test_limits_of_a_small_match(small_match):
     OPERATIONS["match"].run(*small_match)
 

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from competency import ProficiencyLevel, Skill, SkillDomain, SkillMatcher
-from competency.config import ScoringConfig
-from competency.scoring import coherence_bonus, share_met
+from competency.proficiency import share_met
 
 STRATEGIES = ["default", "conservative", "aggressive"]
 
@@ -63,7 +62,7 @@ def test_the_order_of_skills_does_not_matter(match, strategy, random):
 @given(st.integers(0, 10), st.integers(0, 10))
 def test_share_met(value, threshold):
     expected = 1.0 if threshold == 0 else min(value / threshold, 1.0)
-    assert share_met(value / 10, threshold / 10) == pytest.approx(expected)
+    assert share_met(np.array([value / 10]), np.array([threshold / 10]))[0] == pytest.approx(expected)
 
 
 def test_a_higher_level_of_the_same_skill_scores_higher():
@@ -94,21 +93,32 @@ def test_a_tie_of_main_domains_goes_to_the_first():
     assert last == pytest.approx(first * (1 - 0.5 * 0.6))
 
 
-def bonus(overall, best, required, candidate):
-    return coherence_bonus(overall, best, required, candidate, ScoringConfig())
+def overall(domains, best, level=7, candidate_domains=None):
+    """Overall score of a candidate who has one skill for each requirement, and the mean of the probabilities."""
+    required = [Skill(f"job {domain}", ProficiencyLevel(8, 10), domain) for domain in domains]
+    candidate = [Skill(f"cv {domain}", ProficiencyLevel(level, 10), domain) for domain in candidate_domains or domains]
+    rows = np.full((len(candidate), len(required)), 0.1)
+    np.fill_diagonal(rows, best)
+    result = SkillMatcher().match(required, candidate, similarities=rows)
+    return result.overall_score, result.probability.mean()
 
 
-def test_coherence_bonus():
-    required = ["communication", "leadership", "project_management"]
-    domains = [SkillDomain(domain) for domain in required]
-    # 3 pairs at penalty 0, 6 at 0.30: (3 + 6 * 0.7) / 9 = 0.8
-    assert bonus(0.6, [0.7, 0.8, 0.9], domains, domains) == pytest.approx(0.05 + 0.02 * 0.2 + 0.02 * 0.1)
-    assert bonus(0.54, [0.7, 0.8, 0.9], domains, domains) == 0
-    assert bonus(0.76, [0.7, 0.8, 0.9], domains, domains) == 0
-    assert bonus(0.6, [0.5, 0.6, 0.7], domains, domains) == 0
-    assert bonus(0.6, [0.8, 0.9], domains[:2], domains) == 0
-    one = [SkillDomain.HR] * 3
-    assert bonus(0.6, [0.9] * 3, one, one) == 0  # one distinct pair over nine
+FIELDS = ["communication", "leadership", "project_management"]
+
+
+def test_coherence_bonus_needs_a_fit():
+    # 3 pairs of domains at penalty 0, 6 at 0.30: (3 + 6 * 0.7) / 9 = 0.8
+    score, mean = overall(FIELDS, [0.6, 0.66, 0.72])
+    assert 0.55 <= mean <= 0.75
+    assert score == pytest.approx(mean + 0.05 + 0.02 * 0.06 + 0.02 * 0.1)
+    for case in (
+        overall(FIELDS, [0.6, 0.66, 0.72], level=2),  # scores too low
+        overall(FIELDS, [0.85, 0.85, 0.85], level=10),  # scores too high
+        overall(FIELDS, [0.55, 0.6, 0.64]),  # too dissimilar
+        overall(FIELDS[:2], [0.66, 0.66]),  # too few skills
+        overall(["hr", "hr", "hr"], [0.66, 0.66, 0.66]),  # one distinct pair of domains over nine
+    ):
+        assert case[0] == pytest.approx(case[1], abs=1e-12)
 
 
 def test_coherence_bonus_is_added_to_the_overall_score():

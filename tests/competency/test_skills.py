@@ -1,5 +1,7 @@
+import copy
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -124,3 +126,11 @@ def test_errors_are_one_hierarchy():
         ProficiencyLevel(6, 5)
     assert issubclass(CompetencyError, ValueError)
     assert issubclass(CompetencyError, RuntimeError)
+
+
+def test_copies_are_whole():
+    skill = Skill(" Data  Science ", ProficiencyLevel(3, 5))
+    for twin in (copy.deepcopy(skill), pickle.loads(pickle.dumps(skill)), dataclasses.replace(skill)):
+        assert (twin, twin.key, twin.resolved_domain, twin.level.ratio) == (skill, "data science", "data_science", 0.6)
+    assert [entry.name for entry in dataclasses.fields(skill)] == ["name", "level", "domain"]
+    assert dataclasses.replace(skill, name="SQL", domain="hr").key == "sql"
