@@ -1,7 +1,8 @@
 """Matching: from two lists of skills to a result."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +23,7 @@ Pair = tuple[Skills, Skills]
 
 logger = logging.getLogger("competency")
 
+_STACK_CELLS = 16_384  # similarities that are scored at one time
 _LARGEST_SIMILARITY = 1.01  # a cosine, with room for the rounding of half-precision vectors
 
 
@@ -166,12 +168,18 @@ class SkillMatcher:
                 raise SkillError(f"pair {position}: {error}") from None
         names = dict.fromkeys(skill.name for pair in checked for skills in pair for skill in skills)
         row_of_name = dict(zip(names, range(len(names)), strict=True))
-        units = embed(self.embedder, list(names))
-        return [
-            result
-            for jobs, candidates in (([required], [candidate]) for required, candidate in checked)
-            for result in self._score(jobs, candidates, stacked_similarity_rows(units, row_of_name, jobs, candidates))
-        ]
+        return self._match_stacks(checked, embed(self.embedder, list(names)), row_of_name)
+
+    def _match_stacks(
+        self, pairs: Sequence[Pair], units: NDArray[np.float32], row_of_name: Mapping[str, int]
+    ) -> list[MatchResult]:
+        """Match pairs, many at a time; the rows of `units` are the vectors of the names."""
+        results: dict[int, MatchResult] = {}
+        for stack in _stacks(pairs):
+            jobs, candidates = zip(*[pairs[position] for position in stack], strict=True)
+            rows = stacked_similarity_rows(units, row_of_name, jobs, candidates)
+            results.update(zip(stack, self._score(jobs, candidates, rows), strict=True))
+        return [results[position] for position in range(len(pairs))]
 
     def _score(
         self, jobs: Sequence[Skills], candidates: Sequence[Skills], similarities: NDArray[np.float64]
@@ -199,3 +207,24 @@ class SkillMatcher:
                 _levels=scores.levels,
                 _model=self._model,
             )
+
+
+def _stacks(pairs: Sequence[Pair]) -> Iterator[list[int]]:
+    """Positions of pairs to score together: equally many candidate skills, and not too many cells; by job length."""
+
+    def n_candidate(position: int) -> int:
+        return len(pairs[position][1])
+
+    def n_cells(position: int) -> int:
+        return len(pairs[position][0]) * n_candidate(position)
+
+    for _, group in groupby(sorted(range(len(pairs)), key=lambda i: (n_candidate(i), n_cells(i))), key=n_candidate):
+        stack: list[int] = []
+        cells = 0
+        for position in group:
+            if stack and cells + n_cells(position) > _STACK_CELLS:
+                yield stack
+                stack, cells = [], 0
+            stack.append(position)
+            cells += n_cells(position)
+        yield stack

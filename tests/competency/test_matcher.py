@@ -2,6 +2,8 @@ import logging
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from competency import (
     ConfigError,
@@ -167,3 +169,32 @@ def test_the_log_says_what_was_matched(caplog):
     with caplog.at_level(logging.DEBUG, "competency"):
         SkillMatcher().match(JOB, CV)
     assert "matched 4 candidate skills to 3 required" in caplog.text
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["default", "conservative", "aggressive"]))
+def test_match_many_gives_the_answers_of_match_to_the_last_bit(seed, strategy):
+    rng = np.random.default_rng(seed)
+    names = [f"{stem} {i}" for stem in ("Data Analysis", "Software Testing", "Sales") for i in range(8)]
+
+    def some(largest):
+        scale = int(rng.choice([1, 5, 10]))
+        return [
+            Skill(str(rng.choice(names)), ProficiencyLevel(int(rng.integers(scale + 1)), scale))
+            for _ in range(rng.integers(1, largest))
+        ]
+
+    pairs = [(some(5), some(rng.choice([4, 40]))) for _ in range(12)]
+    matcher = SkillMatcher(HashingEmbedder(16), strategy)
+    for (required, candidate), result in zip(pairs, matcher.match_many(pairs), strict=True):
+        alone = matcher.match(required, candidate)
+        assert result.overall_score == alone.overall_score
+        for field in ("probability", "mean", "variance", "interval", "similarities", "pairwise_scores"):
+            np.testing.assert_array_equal(getattr(result, field), getattr(alone, field))
+
+
+def test_a_large_stack_is_cut():
+    pairs = [(JOB * 40, CV * 40)] * 3 + [(JOB, CV)]
+    matcher = SkillMatcher()
+    assert [result.overall_score for result in matcher.match_many(pairs)] == [
+        matcher.match(*pair).overall_score for pair in pairs
+    ]
