@@ -4,13 +4,23 @@ from competency.api import batch_match_score, init_logging, match_score
 from competency.config import ScoringConfig
 from competency.domains import SkillDomain, classify, domain_penalty
 from competency.embedding import Embedder, HashingEmbedder
-from competency.errors import CompetencyError, ConfigError, EmbedderError, InputError, SimilarityError, SkillError
+from competency.errors import (
+    CompetencyError,
+    ConfigError,
+    EmbedderError,
+    InputError,
+    PoolError,
+    SimilarityError,
+    SkillError,
+)
 from competency.matcher import SkillMatcher
+from competency.pool import CandidatePool
 from competency.result import MatchResult
 from competency.scoring import SkillScore
 from competency.skills import ProficiencyLevel, Skill
 
 __all__ = [
+    "CandidatePool",
     "CompetencyError",
     "ConfigError",
     "Embedder",
@@ -18,6 +28,7 @@ __all__ = [
     "HashingEmbedder",
     "InputError",
     "MatchResult",
+    "PoolError",
     "ProficiencyLevel",
     "ScoringConfig",
     "SimilarityError",

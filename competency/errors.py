@@ -1,6 +1,14 @@
 """The errors that bad input raises."""
 
-__all__ = ["CompetencyError", "ConfigError", "EmbedderError", "InputError", "SimilarityError", "SkillError"]
+__all__ = [
+    "CompetencyError",
+    "ConfigError",
+    "EmbedderError",
+    "InputError",
+    "PoolError",
+    "SimilarityError",
+    "SkillError",
+]
 
 
 class CompetencyError(ValueError, RuntimeError):
@@ -30,10 +38,14 @@ class InputError(CompetencyError):
     """A file or text could not be read as the JSON that is expected."""
 
 
+class PoolError(CompetencyError):
+    """A pool of candidates, its file, or a record that should go into it, is not usable."""
+
+
 def shown(value: object, limit: int = 60) -> str:
     """`repr` of a value, cut to `limit` characters, for an error message."""
     try:
         text = repr(value)
-    except ValueError:  # an integer of more digits than Python prints
+    except (ValueError, RecursionError):  # an integer of more digits than Python prints; brackets nested too deep
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

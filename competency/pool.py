@@ -1,0 +1,381 @@
+"""A pool of candidates as columns, to rank up to millions of them."""
+
+import operator
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency import pool_file
+from competency.embedding import Embedder, HashingEmbedder
+from competency.errors import CompetencyError, PoolError, SkillError, shown
+from competency.pool_builder import DOMAINS, MAX_LEVEL, PoolBuilder, check_described
+from competency.records import JsonLines, Records
+from competency.skills import ProficiencyLevel, Skill
+
+__all__ = ["CandidatePool"]
+
+_Raw = TypeVar("_Raw")
+
+_PROGRESS_EVERY = 4096  # candidates
+_BLOCK = 4096  # embeddings checked at a time
+_LENGTH_TOLERANCE = 1.01e-3  # that of `embed`, with room for the rounding of its float32 sums
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CandidatePool:
+    """Candidates and their skills as columns. The arrays are read-only.
+
+    `build`, `from_jsonl` and `from_parquet` make a pool; `save` writes it as one file, which `open` maps.
+
+    An item is a skill as stated: a name, a level and the domain given. Each item stands once, and each name, in its
+    exact spelling; the order is that in which they first appeared.
+
+    Parameters
+    ----------
+    offsets : ndarray of int64, shape (n_candidate + 1,)
+        The entries of candidate `c` are ``items[offsets[c]:offsets[c + 1]]``.
+    items : ndarray of int32, shape (n_entry,)
+        Items, in each candidate's own order, repeated ones kept.
+    item_name : ndarray of int32, shape (n_item,)
+        Place of the item's name among the names.
+    item_value, item_max : ndarray of int64, shape (n_item,)
+        Level of the item, ``0 <= item_value <= item_max <= 2**53``.
+    item_domain : ndarray of int8, shape (n_item,)
+        Place of the domain given in ``tuple(sorted(SkillDomain))``; -1 where none was given.
+    embeddings : ndarray of float32, shape (n_name, dim)
+        Vectors of the names; each of unit length to 1e-3, or all zero.
+    name_bytes, id_bytes : ndarray of uint8
+        The names, and the ids of the candidates, in UTF-8, one behind the other.
+    name_offsets, id_offsets : ndarray of int64, shapes (n_name + 1,) and (n_candidate + 1,)
+        Name `i` is ``name_bytes[name_offsets[i]:name_offsets[i + 1]]``; ids likewise.
+    fingerprint : str
+        That of the embedder.
+    """
+
+    offsets: NDArray[np.int64]
+    items: NDArray[np.int32]
+    item_name: NDArray[np.int32]
+    item_value: NDArray[np.int64]
+    item_max: NDArray[np.int64]
+    item_domain: NDArray[np.int8]
+    embeddings: NDArray[np.float32]
+    name_bytes: NDArray[np.uint8]
+    name_offsets: NDArray[np.int64]
+    id_bytes: NDArray[np.uint8]
+    id_offsets: NDArray[np.int64]
+    fingerprint: str
+    _where: str  # the file, for messages
+    _checksums: Mapping[str, str]  # of a pool from a file: what `verify` expects of each column
+
+    def __post_init__(self) -> None:
+        for column in self._columns().values():
+            column.setflags(write=False)
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return int(self.embeddings.shape[1])
+
+    @property
+    def names(self) -> list[str]:
+        """The names of skills, in the order of `embeddings`; decoded anew each time.
+
+        Raises
+        ------
+        PoolError
+            Where the file is damaged.
+        """
+        return [self._name(name) for name in range(len(self.name_offsets) - 1)]
+
+    @classmethod
+    def build(
+        cls,
+        candidates: Iterable[tuple[str, Iterable[Skill]]],
+        embedder: Embedder | None = None,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> Self:
+        """A pool of candidates; they are taken one by one, and none is kept.
+
+        Parameters
+        ----------
+        candidates : iterable of (id, skills)
+            The id is text of 1 character or more that no other candidate has; at least one skill.
+        embedder : Embedder, optional
+            By default a `HashingEmbedder`.
+        progress : callable, optional
+            Called with the number of candidates that were added, every 4,096 of them and at the end.
+
+        Raises
+        ------
+        PoolError
+            Where a candidate is no pair, an id is not usable or stands twice, or there is no candidate.
+        SkillError
+            Where a candidate's skills are not usable in a pool: none, or a level above 2**53.
+        EmbedderError
+            Where the embedder returns something else than embeddings.
+        """
+        embedder = _described(embedder)
+        builder = PoolBuilder()
+        for position, candidate in enumerate(candidates):
+            try:
+                candidate_id, skills = candidate
+            except (TypeError, ValueError):
+                raise PoolError(f"candidate {position}, {shown(candidate)}: expected (id, skills)") from None
+            try:
+                builder.add(candidate_id, skills)
+            except SkillError as error:
+                raise SkillError(f"candidate {position}: {error}") from None
+            except PoolError as error:
+                raise PoolError(f"candidate {position}: {error}") from None
+            if progress is not None and len(builder) % _PROGRESS_EVERY == 0:
+                progress(len(builder))
+        return cls._of(builder, embedder, progress, "candidates []")
+
+    @classmethod
+    def from_jsonl(
+        cls,
+        path: str | os.PathLike[str],
+        embedder: Embedder | None = None,
+        *,
+        on_invalid: Callable[[int, PoolError], None] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Self:
+        """A pool of the candidates of a file, one a line; read line by line.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Each line holds ``{"id": "a", "skills": [...]}``, each skill as `Skill.from_dict` takes it; blank lines are
+            left out.
+        embedder, progress
+            As for `build`.
+        on_invalid : callable, optional
+            Called with the number of a line that is not usable and the error; the line is left out then.
+
+        Raises
+        ------
+        PoolError
+            Where the file cannot be read, a line is not usable (and `on_invalid` is not given), or there is no
+            candidate.
+        EmbedderError
+            Where the embedder returns something else than embeddings.
+        """
+        return cls.from_records(JsonLines(path), embedder, on_invalid=on_invalid, progress=progress)
+
+    @classmethod
+    def from_records(
+        cls,
+        records: Records[_Raw],
+        embedder: Embedder | None = None,
+        *,
+        on_invalid: Callable[[int, PoolError], None] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Self:
+        """A pool of the records of a file; all else as for `from_jsonl`."""
+        embedder = _described(embedder)
+        builder = PoolBuilder()
+        for number, raw in records:
+            try:
+                builder.add_record(records.parse(raw))
+            except CompetencyError as error:
+                located = PoolError(f"{records.path}: {records.unit} {number}: {error}")
+                if on_invalid is None:
+                    raise located from None
+                on_invalid(number, located)
+            else:
+                if progress is not None and len(builder) % _PROGRESS_EVERY == 0:
+                    progress(len(builder))
+        return cls._of(builder, embedder, progress, f"{records.path}: no candidate")
+
+    @classmethod
+    def _of(
+        cls, builder: PoolBuilder, embedder: Embedder, progress: Callable[[int], None] | None, nothing: str
+    ) -> Self:
+        if not len(builder):
+            raise PoolError(f"{nothing}: expected at least one candidate")
+        if progress is not None:
+            progress(len(builder))
+        return cls(**builder.columns(embedder), fingerprint=embedder.fingerprint, _where="pool", _checksums={})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the pool as one file, as a whole or not at all; a file that stands there is replaced.
+
+        Raises
+        ------
+        PoolError
+            Where it cannot be written.
+        """
+        pool_file.write(path, self.fingerprint, self._columns())
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Self:
+        """The pool of a file, mapped into memory.
+
+        Only the header of the file is read and checked; `verify` checks the rest. The file must not be written to
+        while the pool is in use; `save` replaces a file, and so may be used on it.
+
+        Raises
+        ------
+        PoolError
+            Where the file cannot be read, is no pool, is cut off, or its header is damaged.
+        """
+        file = pool_file.read(path)
+        return cls(**file.columns, fingerprint=file.fingerprint, _where=str(path), _checksums=file.checksums)
+
+    def candidate_id(self, position: int) -> str:
+        """The id of a candidate.
+
+        Raises
+        ------
+        PoolError
+            Where there is no such position, or the file is damaged.
+        """
+        return self._text("id", self.id_bytes, self.id_offsets, self._checked("position", position, len(self)))
+
+    def skills(self, position: int) -> tuple[Skill, ...]:
+        """The skills of a candidate, equal to those that the pool was built from.
+
+        Raises
+        ------
+        PoolError
+            Where there is no such position, or the file is damaged.
+        """
+        position = self._checked("position", position, len(self))
+        start, stop = int(self.offsets[position]), int(self.offsets[position + 1])
+        if not 0 <= start < stop <= len(self.items):
+            raise self._damaged(f"entries {start} to {stop} of candidate {position}", f"some of {len(self.items)}")
+        return tuple(self.item_skill(item) for item in self.items[start:stop].tolist())
+
+    def item_skill(self, item: int) -> Skill:
+        """The skill that an item is.
+
+        Raises
+        ------
+        PoolError
+            Where there is no such item, or the file is damaged.
+        """
+        item = self._checked("item", item, len(self.item_name))
+        domain = int(self.item_domain[item])
+        if not -1 <= domain < len(DOMAINS):
+            raise self._damaged(f"domain {domain} of item {item}", f"-1 to {len(DOMAINS) - 1}")
+        name = self._name(self._checked("name", int(self.item_name[item]), len(self.name_offsets) - 1))
+        try:
+            level = ProficiencyLevel(int(self.item_value[item]), int(self.item_max[item]))
+            return Skill(name, level, None if domain < 0 else DOMAINS[domain])
+        except SkillError as error:
+            raise PoolError(f"{self._where}: item {item}: {error}; the pool is damaged") from None
+
+    def check_embedder(self, embedder: Embedder) -> None:
+        """Raise `PoolError` where the embeddings are not those of an embedder."""
+        if (embedder.fingerprint, embedder.dim) != (self.fingerprint, self.dim):
+            raise PoolError(
+                f"{self._where}: embedded by {shown(self.fingerprint, 200)}, dim {self.dim}: "
+                f"expected {shown(embedder.fingerprint, 200)}, dim {embedder.dim}"
+            )
+
+    def verify(self) -> None:
+        """Check the whole pool; of a file that was opened, its checksums first.
+
+        Raises
+        ------
+        PoolError
+            Where a column is damaged, or the columns do not fit each other.
+        """
+        for name, checksum in self._checksums.items():
+            if pool_file.sha256(self._columns()[name]) != checksum:
+                raise PoolError(f"{self._where}: column {name} does not have its checksum: the file is damaged")
+        for name, end in (
+            ("offsets", len(self.items)),
+            ("name_offsets", len(self.name_bytes)),
+            ("id_offsets", len(self.id_bytes)),
+        ):
+            offsets = self._columns()[name]
+            if offsets[0] != 0 or offsets[-1] != end or not (offsets[1:] > offsets[:-1]).all():
+                raise self._damaged(name, f"numbers that ascend from 0 to {end}, none twice")
+        for name, first, last in (
+            ("items", 0, len(self.item_name) - 1),
+            ("item_name", 0, len(self.name_offsets) - 2),
+            ("item_domain", -1, len(DOMAINS) - 1),
+            ("item_max", 1, MAX_LEVEL),
+            ("item_value", 0, MAX_LEVEL),
+        ):
+            column = self._columns()[name]
+            wrong = column[(column < first) | (column > last)]
+            if len(wrong):
+                raise self._damaged(f"{wrong[0]} in {name}", f"{first} to {last}")
+        above = np.flatnonzero(self.item_value > self.item_max)
+        if len(above):
+            value, largest = self.item_value[above[0]], self.item_max[above[0]]
+            raise self._damaged(f"level value {value} of item {above[0]}", f"0 to {largest}")
+        self._verify_texts()
+        self._verify_embeddings()
+
+    def _verify_texts(self) -> None:
+        names = set()
+        for place in range(len(self.name_offsets) - 1):
+            name = self._name(place)
+            try:
+                Skill(name, ProficiencyLevel(1, 1))
+            except SkillError as error:
+                raise PoolError(f"{self._where}: name {place}: {error}; the pool is damaged") from None
+            if name in names:
+                raise self._damaged(f"name {shown(name)} twice", "each name once")
+            names.add(name)
+        ids = set()
+        for position in range(len(self)):
+            candidate_id = self.candidate_id(position)
+            if candidate_id in ids:
+                raise self._damaged(f"id {shown(candidate_id)} twice", "each id once")
+            ids.add(candidate_id)
+
+    def _verify_embeddings(self) -> None:
+        for start in range(0, len(self.embeddings), _BLOCK):
+            block = self.embeddings[start : start + _BLOCK]
+            lengths = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
+            wrong = np.flatnonzero(~(np.abs(lengths - 1) <= _LENGTH_TOLERANCE) & (lengths != 0))  # not <=: also NaN
+            if len(wrong):
+                raise self._damaged(
+                    f"embedding {start + wrong[0]} of length {lengths[wrong[0]]:.4g}", "length 1 or all zeros"
+                )
+
+    def _damaged(self, found: str, expected: str) -> PoolError:
+        return PoolError(f"{self._where}: {found}: expected {expected}; the pool is damaged")
+
+    def _checked(self, what: str, value: int, length: int) -> int:
+        """A place as a plain integer, where there is one."""
+        try:
+            place = operator.index(value)
+        except TypeError:
+            place = -1
+        if not 0 <= place < length:
+            raise PoolError(f"{self._where}: {what} {shown(value)}: expected 0 to {length - 1}")
+        return place
+
+    def _name(self, place: int) -> str:
+        return self._text("name", self.name_bytes, self.name_offsets, place)
+
+    def _text(self, what: str, data: NDArray[np.uint8], offsets: NDArray[np.int64], place: int) -> str:
+        start, stop = int(offsets[place]), int(offsets[place + 1])
+        if not 0 <= start < stop <= len(data):
+            raise self._damaged(f"bytes {start} to {stop} of {what} {place}", f"some of {len(data)}")
+        try:
+            return data[start:stop].tobytes().decode()
+        except UnicodeDecodeError:
+            raise self._damaged(f"{what} {place}", "UTF-8") from None
+
+
+def _described(embedder: Embedder | None) -> Embedder:
+    embedder = HashingEmbedder() if embedder is None else embedder
+    check_described(embedder)
+    return embedder
