@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -11,8 +12,11 @@ from typing import Any
 import competency
 from competency import strict_json
 from competency.api import parse_skills
-from competency.errors import CompetencyError, InputError, shown
+from competency.errors import CompetencyError, InputError, PoolError, shown
 from competency.matcher import SkillMatcher
+from competency.pool import CandidatePool
+from competency.pool_file import check_target
+from competency.records import JsonLines
 from competency.result import MatchResult
 from competency.scoring import STRATEGIES
 from competency.skills import Skill
@@ -20,6 +24,9 @@ from competency.skills import Skill
 __all__ = ["main"]
 
 _NAME_WIDTH = 40
+_MOST_REPORTS = 10  # of lines that are left out
+_INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended,
+_PIPE_CLOSED = 141  # and of one whose reader went away
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,7 +51,45 @@ def _parser() -> argparse.ArgumentParser:
         "--strategy", choices=STRATEGIES, default="default", help="how uncertainty counts (default: default)"
     )
     match.add_argument("--json", action="store_true", help="print the whole result as JSON")
+    match.set_defaults(run=_match)
+    _add_pool(commands)
     return parser
+
+
+def _add_pool(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    pool = commands.add_parser(
+        "pool",
+        help="make and look into pools of candidates",
+        description="Make and look into pools: files of many candidates, ready to be ranked.",
+    )
+    actions = pool.add_subparsers(dest="action", required=True, metavar="ACTION")
+    build = actions.add_parser(
+        "build",
+        help="make a pool of a file with one candidate a line",
+        description="Make a pool of a file with one candidate a line.",
+        epilog='A line is {"id": "a", "skills": [...]}, each skill as for competency match; blank lines are left out. '
+        "A FILE that stands there is replaced as a whole. Exit code: 0, or 1 for bad input (nothing is written then), "
+        "2 for wrong usage, 130 after Ctrl-C.",
+    )
+    build.add_argument("candidates", metavar="CANDIDATES", help="the file of candidates")
+    build.add_argument("-o", "--output", required=True, metavar="FILE", help="the pool to write")
+    build.add_argument("--skip-invalid", action="store_true", help="leave out lines that are not usable, and say so")
+    build.set_defaults(run=_pool_build)
+    info = actions.add_parser(
+        "info",
+        help="say what a pool holds",
+        description="Say what a pool holds; only the header of the file is read.",
+    )
+    info.add_argument("pool", metavar="FILE", help="the pool")
+    info.add_argument("--json", action="store_true", help="print it as JSON")
+    info.set_defaults(run=_pool_info)
+    verify = actions.add_parser(
+        "verify",
+        help="check the whole file of a pool",
+        description="Check the whole file of a pool. Exit code: 0, or 1 where it is damaged.",
+    )
+    verify.add_argument("pool", metavar="FILE", help="the pool")
+    verify.set_defaults(run=_pool_verify)
 
 
 def _read_skills(role: str, path: str) -> list[Skill]:
@@ -76,9 +121,14 @@ def _width(text: str) -> int:
     )
 
 
+def _printable(text: str) -> str:
+    """A text on one line, without control characters."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def _cell(name: str) -> str:
     """A name as a table cell: on one line, without control characters, padded or cut to the width of the column."""
-    text = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
+    text = _printable(name)
     if _width(text) > _NAME_WIDTH:
         while _width(text) > _NAME_WIDTH - 3:
             text = text[:-1]
@@ -104,11 +154,106 @@ def _table(result: MatchResult) -> str:
     return "\n".join(lines)
 
 
-def _run(arguments: argparse.Namespace) -> str:
+def _match(arguments: argparse.Namespace) -> str:
     required = _read_skills("required", arguments.required)
     candidate = _read_skills("candidate", arguments.candidate)
     result = SkillMatcher(strategy=arguments.strategy).match(required, candidate)
     return json.dumps(result.to_dict(), indent=2) if arguments.json else _table(result)
+
+
+class _Counter:
+    """Counts candidates on a line of standard error, where that is a terminal."""
+
+    def __init__(self, records: JsonLines) -> None:
+        self._records = records
+        self._shown = ""
+
+    def __call__(self, n_done: int) -> None:
+        if sys.stderr.isatty():
+            self.clear()
+            self._shown = f"{n_done:,} candidates, {self._records.share:.0%} of the file"
+            print(self._shown, end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Make room for a message."""
+        if self._shown:
+            print(f"\r{' ' * len(self._shown)}\r", end="", file=sys.stderr, flush=True)
+            self._shown = ""
+
+
+def _pool_build(arguments: argparse.Namespace) -> str:
+    check_target(arguments.output)  # before the work, not after it
+    records = JsonLines(arguments.candidates)
+    counter = _Counter(records)
+    n_skipped = 0
+
+    def report(number: int, error: PoolError) -> None:
+        nonlocal n_skipped
+        n_skipped += 1
+        if n_skipped <= _MOST_REPORTS:
+            counter.clear()
+            print(f"competency: {error}", file=sys.stderr)
+
+    try:
+        pool = CandidatePool.from_records(
+            records, on_invalid=report if arguments.skip_invalid else None, progress=counter
+        )
+        pool.save(arguments.output)
+    finally:
+        counter.clear()
+        if n_skipped > _MOST_REPORTS:
+            print(f"competency: {n_skipped - _MOST_REPORTS:,} more {records.unit}s left out", file=sys.stderr)
+    skipped = f", {n_skipped:,} {records.unit}s left out" if arguments.skip_invalid else ""
+    return f"{arguments.output}: {len(pool):,} candidates{skipped}"
+
+
+def _pool_info(arguments: argparse.Namespace) -> str:
+    pool = CandidatePool.open(arguments.pool)
+    figures: dict[str, int | str] = {
+        "candidates": len(pool),
+        "entries": len(pool.items),
+        "items": len(pool.item_name),
+        "names": len(pool.embeddings),
+        "dim": pool.dim,
+        "fingerprint": pool.fingerprint,
+        "bytes": Path(arguments.pool).stat().st_size,
+    }
+    if arguments.json:
+        return json.dumps(figures, indent=2)
+    return "\n".join(
+        f"{name:<12}{_printable(value) if isinstance(value, str) else f'{value:,}'}" for name, value in figures.items()
+    )
+
+
+def _pool_verify(arguments: argparse.Namespace) -> str:
+    pool = CandidatePool.open(arguments.pool)
+    pool.verify()
+    return f"{arguments.pool}: {len(pool):,} candidates, no damage found"
+
+
+def _same_file(a: str, b: str) -> bool:
+    try:
+        return Path(a).samefile(b)
+    except (OSError, ValueError):  # one of them is missing, or no path
+        return False
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.run is _match and arguments.required == arguments.candidate == "-":
+        parser.error("only one of --required and --candidate can be standard input")
+    if arguments.run is _pool_build and _same_file(arguments.candidates, arguments.output):
+        parser.error(f"--output {shown(arguments.output, 200)} is the file of candidates: expected another file")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        print(arguments.run(arguments))
+    except CompetencyError as error:
+        print(f"competency: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -122,23 +267,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, or 1 for bad input.
+        Exit code: 0, or 1 for bad input, 130 after Ctrl-C, 141 where the reader of the output went away.
 
     Raises
     ------
     SystemExit
         With code 2 for wrong usage, 0 after help and version.
     """
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.required == arguments.candidate == "-":
-        parser.error("only one of --required and --candidate can be standard input")
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
     try:
-        print(_run(arguments))
-    except CompetencyError as error:
-        print(f"competency: {error}", file=sys.stderr)
-        return 1
-    return 0
+        try:
+            return _run(argv)
+        finally:
+            print(end="", flush=True)  # here, where a closed pipe is no traceback
+    except BrokenPipeError:  # whoever reads the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+    except KeyboardInterrupt:
+        return _INTERRUPTED

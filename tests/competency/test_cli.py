@@ -1,13 +1,15 @@
 import io
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 
 import pytest
 
 import competency
-from competency import match_score
+from competency import CandidatePool, HashingEmbedder, match_score
 from competency.cli import main
 
 JOB = [{"name": "Python", "level": {"value": 4, "max": 5}}, {"name": "SQL", "level": {"value": 3, "max": 5}}]
@@ -109,6 +111,10 @@ def test_unreadable_file(files, capsys, path):
         ["rank"],
         ["match", "--required", "a", "--candidate", "b", "--strategy", "bold"],
         ["match", "--required", "-", "--candidate", "-"],
+        ["pool"],
+        ["pool", "build", "cvs.jsonl"],
+        ["pool", "info"],
+        ["pool", "verify", "a.pool", "b.pool"],
     ],
 )
 def test_usage_errors_exit_with_2(arguments, capsys):
@@ -150,3 +156,171 @@ def test_as_a_module_with_a_narrow_encoding(tmp_path):
     )
     assert b"Caf\\xe9" in done.stdout
     assert done.stderr == b""
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+
+
+def test_closed_pipe_is_quiet(files):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "competency", "match", *files]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment())
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+# --- pools ---
+
+
+@pytest.fixture
+def cvs(tmp_path):
+    path = tmp_path / "cvs.jsonl"
+    path.write_text("".join(json.dumps({"id": name, "skills": CV}) + "\n" for name in "abc"))
+    return path
+
+
+def build(cvs, *options):
+    return main(["pool", "build", str(cvs), "-o", str(cvs.with_suffix(".pool")), *options])
+
+
+def test_pool_build(cvs, capsys):
+    assert build(cvs) == 0
+    path = cvs.with_suffix(".pool")
+    assert capsys.readouterr() == (f"{path}: 3 candidates\n", "")
+    pool = CandidatePool.open(path)
+    pool.verify()
+    pool.check_embedder(HashingEmbedder())
+    assert [pool.candidate_id(c) for c in range(len(pool))] == ["a", "b", "c"]
+
+
+def test_pool_build_replaces_a_pool(cvs):
+    assert build(cvs) == 0
+    with cvs.open("a") as file:
+        file.write(json.dumps({"id": "d", "skills": CV}))
+    assert build(cvs) == 0
+    assert len(CandidatePool.open(cvs.with_suffix(".pool"))) == 4
+
+
+def test_bad_line_is_exit_1_and_nothing_written(cvs, capsys):
+    cvs.write_text(cvs.read_text() + "\n[]\n")
+    assert build(cvs) == 1
+    assert capsys.readouterr() == ("", f"competency: {cvs}: line 5: record []: expected an object with id and skills\n")
+    assert list(cvs.parent.iterdir()) == [cvs]
+
+
+@pytest.mark.parametrize(
+    ("n_bad", "n_reported", "rest"), [(0, 0, ""), (10, 10, ""), (1234, 10, "1,224 more lines left out")]
+)
+def test_skip_invalid(cvs, capsys, n_bad, n_reported, rest):
+    cvs.write_text(cvs.read_text() + "{}\n" * n_bad)
+    assert build(cvs, "--skip-invalid") == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{cvs.with_suffix('.pool')}: 3 candidates, {n_bad:,} lines left out\n"
+    lines = [f"competency: {cvs}: line {number}: record {{}}: 'id' is missing" for number in range(4, 4 + n_reported)]
+    assert captured.err.splitlines() == lines + ([f"competency: {rest}"] if rest else [])
+
+
+def test_skip_invalid_with_nothing_left(cvs, capsys):
+    cvs.write_text("{}\n")
+    assert build(cvs, "--skip-invalid") == 1
+    assert capsys.readouterr().err.endswith("cvs.jsonl: no candidate: expected at least one candidate\n")
+    assert list(cvs.parent.iterdir()) == [cvs]
+
+
+def test_pool_build_counts_on_a_terminal(cvs, capsys, monkeypatch):
+    cvs.write_text(cvs.read_text() + "{}\n")
+    monkeypatch.setattr("competency.pool._PROGRESS_EVERY", 2)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert build(cvs, "--skip-invalid") == 0
+    err = capsys.readouterr().err
+    assert "\r" in err
+    on_screen = [line.split("\r")[-1] for line in err.split("\n")]
+    assert on_screen == [f"competency: {cvs}: line 4: record {{}}: 'id' is missing", ""]
+    assert "2 candidates, 66% of the file\r" in err
+    assert "3 candidates, 100% of the file\r" in err
+
+
+def test_output_must_be_another_file(cvs, capsys):
+    before = cvs.read_bytes()
+    (cvs.parent / "link").symlink_to(cvs)
+    for output in (cvs, cvs.parent / "link", cvs.parent / "." / "cvs.jsonl"):
+        with pytest.raises(SystemExit) as stopped:
+            main(["pool", "build", str(cvs), "-o", str(output)])
+        assert stopped.value.code == 2
+        assert "is the file of candidates: expected another file" in capsys.readouterr().err
+    assert cvs.read_bytes() == before
+
+
+@pytest.mark.parametrize("output", ["missing/a.pool", ".", os.devnull, "a\0b"])
+def test_output_is_looked_at_before_the_work(cvs, capsys, monkeypatch, output):
+    monkeypatch.chdir(cvs.parent)
+    cvs.write_text("[")
+    assert main(["pool", "build", str(cvs), "-o", output]) == 1
+    assert capsys.readouterr().err.startswith("competency: cannot write ")
+
+
+@pytest.mark.parametrize("path", ["missing.jsonl", ".", "a\0b"])
+def test_unreadable_candidates(tmp_path, capsys, path):
+    assert main(["pool", "build", path, "-o", str(tmp_path / "a.pool")]) == 1
+    assert capsys.readouterr().err.startswith(f"competency: cannot read {path!r}: ")
+
+
+def test_interrupted_build_leaves_nothing(tmp_path):
+    pipe = tmp_path / "cvs.jsonl"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "competency", "pool", "build", str(pipe), "-o", str(tmp_path / "cvs.pool")]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
+    )
+    with pipe.open("wb") as file:  # which waits until the build reads
+        file.write(json.dumps({"id": "a", "skills": CV}).encode() + b"\n")
+        file.flush()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, b"", b"")
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_pool_info(cvs, capsys):
+    build(cvs)
+    path = cvs.with_suffix(".pool")
+    capsys.readouterr()
+    assert main(["pool", "info", str(path), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures == {
+        "candidates": 3,
+        "entries": 6,
+        "items": 2,
+        "names": 2,
+        "dim": 512,
+        "fingerprint": HashingEmbedder().fingerprint,
+        "bytes": path.stat().st_size,
+    }
+    assert main(["pool", "info", str(path)]) == 0
+    shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert shown == {name: f"{value:,}" if isinstance(value, int) else value for name, value in figures.items()}
+
+
+def test_pool_verify(cvs, capsys):
+    build(cvs)
+    path = cvs.with_suffix(".pool")
+    capsys.readouterr()
+    assert main(["pool", "verify", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: 3 candidates, no damage found\n"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert main(["pool", "verify", str(path)]) == 1
+    assert capsys.readouterr().err.startswith(f"competency: {path}: column id_offsets does not have its checksum")
+
+
+@pytest.mark.parametrize("action", ["info", "verify"])
+def test_no_pool(cvs, capsys, action):
+    assert main(["pool", action, str(cvs)]) == 1
+    assert capsys.readouterr().err.endswith("expected the file of a pool\n")
