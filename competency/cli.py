@@ -16,7 +16,7 @@ from competency.errors import CompetencyError, InputError, PoolError, shown
 from competency.matcher import SkillMatcher
 from competency.pool import CandidatePool
 from competency.pool_file import check_target
-from competency.records import JsonLines
+from competency.records import Records, records_of
 from competency.result import MatchResult
 from competency.scoring import STRATEGIES
 from competency.skills import Skill
@@ -66,8 +66,9 @@ def _add_pool(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     build = actions.add_parser(
         "build",
         help="make a pool of a file with one candidate a line",
-        description="Make a pool of a file with one candidate a line.",
+        description="Make a pool of a file of JSON with one candidate a line, or of a Parquet file.",
         epilog='A line is {"id": "a", "skills": [...]}, each skill as for competency match; blank lines are left out. '
+        "A file named .parquet has rows of the same, and needs pyarrow. "
         "A FILE that stands there is replaced as a whole. Exit code: 0, or 1 for bad input (nothing is written then), "
         "2 for wrong usage, 130 after Ctrl-C.",
     )
@@ -161,17 +162,21 @@ def _match(arguments: argparse.Namespace) -> str:
     return json.dumps(result.to_dict(), indent=2) if arguments.json else _table(result)
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 class _Counter:
     """Counts candidates on a line of standard error, where that is a terminal."""
 
-    def __init__(self, records: JsonLines) -> None:
+    def __init__(self, records: Records) -> None:
         self._records = records
         self._shown = ""
 
     def __call__(self, n_done: int) -> None:
         if sys.stderr.isatty():
             self.clear()
-            self._shown = f"{n_done:,} candidates, {self._records.share:.0%} of the file"
+            self._shown = f"{_counted(n_done, 'candidate')}, {self._records.share:.0%} of the file"
             print(self._shown, end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
@@ -183,7 +188,7 @@ class _Counter:
 
 def _pool_build(arguments: argparse.Namespace) -> str:
     check_target(arguments.output)  # before the work, not after it
-    records = JsonLines(arguments.candidates)
+    records = records_of(arguments.candidates)
     counter = _Counter(records)
     n_skipped = 0
 
@@ -202,9 +207,11 @@ def _pool_build(arguments: argparse.Namespace) -> str:
     finally:
         counter.clear()
         if n_skipped > _MOST_REPORTS:
-            print(f"competency: {n_skipped - _MOST_REPORTS:,} more {records.unit}s left out", file=sys.stderr)
-    skipped = f", {n_skipped:,} {records.unit}s left out" if arguments.skip_invalid else ""
-    return f"{arguments.output}: {len(pool):,} candidates{skipped}"
+            print(
+                f"competency: {_counted(n_skipped - _MOST_REPORTS, f'more {records.unit}')} left out", file=sys.stderr
+            )
+    skipped = f", {_counted(n_skipped, records.unit)} left out" if arguments.skip_invalid else ""
+    return f"{arguments.output}: {_counted(len(pool), 'candidate')}{skipped}"
 
 
 def _pool_info(arguments: argparse.Namespace) -> str:
@@ -228,7 +235,7 @@ def _pool_info(arguments: argparse.Namespace) -> str:
 def _pool_verify(arguments: argparse.Namespace) -> str:
     pool = CandidatePool.open(arguments.pool)
     pool.verify()
-    return f"{arguments.pool}: {len(pool):,} candidates, no damage found"
+    return f"{arguments.pool}: {_counted(len(pool), 'candidate')}, no damage found"
 
 
 def _same_file(a: str, b: str) -> bool:

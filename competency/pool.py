@@ -4,7 +4,7 @@ import operator
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,10 @@ from competency import pool_file
 from competency.embedding import Embedder, HashingEmbedder
 from competency.errors import CompetencyError, PoolError, SkillError, shown
 from competency.pool_builder import DOMAINS, MAX_LEVEL, PoolBuilder, check_described
-from competency.records import JsonLines, Records
+from competency.records import JsonLines, ParquetRows, Records
 from competency.skills import ProficiencyLevel, Skill
 
 __all__ = ["CandidatePool"]
-
-_Raw = TypeVar("_Raw")
 
 _PROGRESS_EVERY = 4096  # candidates
 _BLOCK = 4096  # embeddings checked at a time
@@ -174,9 +172,37 @@ class CandidatePool:
         return cls.from_records(JsonLines(path), embedder, on_invalid=on_invalid, progress=progress)
 
     @classmethod
+    def from_parquet(
+        cls,
+        path: str | os.PathLike[str],
+        embedder: Embedder | None = None,
+        *,
+        on_invalid: Callable[[int, PoolError], None] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Self:
+        """A pool of the candidates of a Parquet file, one a row; read some rows at a time. Needs pyarrow.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Its column ``id`` holds text, ``skills`` lists of ``struct<name: string, level: struct<value, max>, domain:
+            string>``, the level of any integer type; ``domain`` may be null or missing.
+        embedder, on_invalid, progress
+            As for `from_jsonl`; rows count from 1.
+
+        Raises
+        ------
+        PoolError
+            As for `from_jsonl`; also where pyarrow is missing, or a column is missing or has another type.
+        EmbedderError
+            Where the embedder returns something else than embeddings.
+        """
+        return cls.from_records(ParquetRows(path), embedder, on_invalid=on_invalid, progress=progress)
+
+    @classmethod
     def from_records(
         cls,
-        records: Records[_Raw],
+        records: Records,
         embedder: Embedder | None = None,
         *,
         on_invalid: Callable[[int, PoolError], None] | None = None,
@@ -185,9 +211,9 @@ class CandidatePool:
         """A pool of the records of a file; all else as for `from_jsonl`."""
         embedder = _described(embedder)
         builder = PoolBuilder()
-        for number, raw in records:
+        for number, parse in records:
             try:
-                builder.add_record(records.parse(raw))
+                builder.add_record(parse())
             except CompetencyError as error:
                 located = PoolError(f"{records.path}: {records.unit} {number}: {error}")
                 if on_invalid is None:

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 import competency
 from competency import CandidatePool, HashingEmbedder, match_score
@@ -201,6 +203,16 @@ def test_pool_build_replaces_a_pool(cvs):
         file.write(json.dumps({"id": "d", "skills": CV}))
     assert build(cvs) == 0
     assert len(CandidatePool.open(cvs.with_suffix(".pool"))) == 4
+
+
+def test_pool_build_of_parquet(cvs, capsys):
+    rows = [{"id": "a", "skills": CV}, {"id": "b", "skills": []}]
+    path = cvs.with_suffix(".parquet")
+    parquet.write_table(pa.Table.from_pylist(rows), path)
+    assert build(path) == 1
+    assert f"{path}: row 2: skills []: expected" in capsys.readouterr().err
+    assert build(path, "--skip-invalid") == 0
+    assert capsys.readouterr().out == f"{cvs.with_suffix('.pool')}: 1 candidate, 1 row left out\n"
 
 
 def test_bad_line_is_exit_1_and_nothing_written(cvs, capsys):

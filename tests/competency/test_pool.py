@@ -4,12 +4,16 @@ import json
 import os
 import stat
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from competency import (
     CandidatePool,
@@ -332,6 +336,142 @@ def test_unreadable_file(path):
         CandidatePool.from_jsonl(path)
     with pytest.raises(PoolError, match=r"^cannot read |^\.: not a regular file: expected"):
         CandidatePool.open(path)
+
+
+# --- Parquet ---
+
+PLAIN = [record(*candidate) for candidate in CANDIDATES]
+SKILLS = [{"name": "Go", "level": {"value": 1, "max": 5}}]
+
+
+def write_rows(path, rows, **types):
+    table = pa.Table.from_pylist(rows)
+    for name, kind in types.items():
+        column = table.schema.get_field_index(name)
+        table = table.set_column(column, name, table.column(name).cast(kind))
+    parquet.write_table(table, path)
+    return path
+
+
+def test_parquet_is_as_jsonl(tmp_path):
+    rows = [{**plain, "years": 3} for plain in PLAIN]
+    path = write_rows(tmp_path / "cvs.parquet", rows)
+    assert_equal(CandidatePool.from_parquet(path, SMALL), CandidatePool.build(CANDIDATES, SMALL))
+
+
+def test_parquet_of_other_integers_and_texts(tmp_path):
+    level = pa.struct([("value", pa.uint8()), ("max", pa.int16())])
+    skill = pa.struct([("name", pa.large_string()), ("level", level)])
+    rows = [{"id": "a", "skills": SKILLS}, {"id": "b", "skills": SKILLS}]
+    path = write_rows(
+        tmp_path / "cvs.parquet", rows, id=pa.dictionary(pa.int8(), pa.string()), skills=pa.large_list(skill)
+    )
+    assert content(CandidatePool.from_parquet(path)) == [(c, [Skill("Go", ProficiencyLevel(1, 5))]) for c in "ab"]
+
+
+def test_parquet_in_many_batches(tmp_path):
+    rows = [{"id": str(c), "skills": SKILLS} for c in range(2500)]
+    calls = []
+    pool = CandidatePool.from_parquet(write_rows(tmp_path / "cvs.parquet", rows), SMALL, progress=calls.append)
+    assert [pool.candidate_id(c) for c in range(len(pool))] == [row["id"] for row in rows]
+    assert calls == [2500]
+
+
+def test_bad_rows(tmp_path):
+    rows = [
+        {"id": "a", "skills": SKILLS},
+        {"id": None, "skills": SKILLS},
+        {"id": "b", "skills": None},
+        {"id": "b", "skills": []},
+        {"id": "b", "skills": [None]},
+        {"id": "b", "skills": [{"name": None, "level": SKILLS[0]["level"]}]},
+        {"id": "b", "skills": [{"name": "Go", "level": None}]},
+        {"id": "b", "skills": [{"name": "Go", "level": {"value": None, "max": 5}}]},
+        {"id": "b", "skills": [{"name": "Go", "level": {"value": 6, "max": 5}}]},
+        {"id": "b", "skills": [{**SKILLS[0], "domain": "cooking"}]},
+        {"id": "a", "skills": SKILLS},
+    ]
+    path = write_rows(tmp_path / "cvs.parquet", rows)
+    with pytest.raises(PoolError, match=rf"^{path}: row 2: id None: expected text"):
+        CandidatePool.from_parquet(path)
+    numbers = []
+    pool = CandidatePool.from_parquet(path, SMALL, on_invalid=lambda number, error: numbers.append(number))
+    assert numbers == list(range(2, len(rows) + 1))
+    assert content(pool) == [("a", [Skill("Go", ProficiencyLevel(1, 5))])]
+
+
+def test_row_that_is_not_utf_8(tmp_path):
+    ids = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(struct.pack("<2i", 0, 1)), pa.py_buffer(b"\xff")])
+    skills = pa.Table.from_pylist([{"skills": SKILLS}]).column("skills")
+    parquet.write_table(pa.table({"id": ids, "skills": skills}), tmp_path / "cvs.parquet")
+    with pytest.raises(PoolError, match=r"cvs\.parquet: row 1: text that is not UTF-8: expected UTF-8"):
+        CandidatePool.from_parquet(tmp_path / "cvs.parquet")
+
+
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        ({"id": "a"}, "columns .*: expected one column 'skills'"),
+        ({"skills": SKILLS}, "columns .*: expected one column 'id'"),
+        ({"id": 7, "skills": SKILLS}, "column 'id' of type int64: expected string"),
+        ({"id": b"a", "skills": SKILLS}, "column 'id' of type binary: expected string"),
+        ({"id": "a", "skills": "Go"}, "column 'skills' of type string: expected list<"),
+        ({"id": "a", "skills": ["Go"]}, "column 'skills' of type list<.*: expected list<"),
+        ({"id": "a", "skills": [{"name": "Go"}]}, "column 'skills' of type .*: expected list<"),
+        ({"id": "a", "skills": [{**SKILLS[0], "name": 7}]}, "column 'skills' of type .*: expected list<"),
+        ({"id": "a", "skills": [{**SKILLS[0], "domain": 7}]}, "column 'skills' of type .*: expected list<"),
+        ({"id": "a", "skills": [{"name": "Go", "level": 3}]}, "column 'skills' of type .*: expected list<"),
+        ({"id": "a", "skills": [{"name": "Go", "level": {"value": 1}}]}, "column 'skills' of type .*: expected list<"),
+        (
+            {"id": "a", "skills": [{"name": "Go", "level": {"value": 1.0, "max": 5}}]},
+            "column 'skills' of type .*value: double.*: expected list<struct<name: string, level: struct<value: int64",
+        ),
+        (
+            {"id": "a", "skills": [{"name": "Go", "level": {"value": True, "max": 5}}]},
+            "column 'skills' of type .*value: bool.*: expected list<",
+        ),
+    ],
+)
+def test_parquet_of_other_columns(tmp_path, row, named):
+    path = write_rows(tmp_path / "cvs.parquet", [row])
+    with pytest.raises(PoolError, match=f"^{path}: {named}"):
+        CandidatePool.from_parquet(path, on_invalid=lambda number, error: None)
+
+
+def test_no_parquet(tmp_path):
+    for data in (b"", b"PAR1", b'{"id": "a"}' * 9):
+        (tmp_path / "cvs.parquet").write_bytes(data)
+        with pytest.raises(PoolError, match=r"^cannot read .*cvs\.parquet': "):
+            CandidatePool.from_parquet(tmp_path / "cvs.parquet")
+    for path in ("missing", ".", "a\0b"):
+        with pytest.raises(PoolError, match=r"^cannot read "):
+            CandidatePool.from_parquet(path)
+    parquet.write_table(pa.Table.from_pylist(PLAIN).slice(0, 0), tmp_path / "cvs.parquet")
+    with pytest.raises(PoolError, match="no candidate: expected at least one"):
+        CandidatePool.from_parquet(tmp_path / "cvs.parquet")
+
+
+def test_parquet_cut_off(tmp_path):
+    path = write_rows(tmp_path / "cvs.parquet", PLAIN)
+    data = path.read_bytes()
+    for length in range(0, len(data), 7):
+        path.write_bytes(data[:length])
+        with pytest.raises(PoolError, match=r"cvs\.parquet"):
+            CandidatePool.from_parquet(path)
+
+
+def test_pyarrow_is_an_extra(tmp_path, monkeypatch):
+    path = write_rows(tmp_path / "cvs.parquet", PLAIN)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(PoolError, match=r"cvs\.parquet': expected pyarrow to be installed .*competency\[parquet\]"):
+        CandidatePool.from_parquet(path)
+
+
+def test_pyarrow_is_not_imported_without_need():
+    program = "import sys, competency.cli; print('pyarrow' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
+    assert done.stdout == b"False\n"
 
 
 # --- the file ---
