@@ -15,12 +15,14 @@ from competency.errors import (
 )
 from competency.matcher import SkillMatcher
 from competency.pool import CandidatePool
+from competency.ranking import Carrier, Plan, Ranking
 from competency.result import MatchResult
 from competency.scoring import SkillScore
 from competency.skills import ProficiencyLevel, Skill
 
 __all__ = [
     "CandidatePool",
+    "Carrier",
     "CompetencyError",
     "ConfigError",
     "Embedder",
@@ -28,8 +30,10 @@ __all__ = [
     "HashingEmbedder",
     "InputError",
     "MatchResult",
+    "Plan",
     "PoolError",
     "ProficiencyLevel",
+    "Ranking",
     "ScoringConfig",
     "SimilarityError",
     "Skill",

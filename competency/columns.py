@@ -13,7 +13,7 @@ from competency.proficiency import levels_of
 from competency.scoring import Candidates, Requirements
 from competency.skills import Skill
 
-__all__ = ["columns"]
+__all__ = ["columns", "first_places"]
 
 
 def columns(
@@ -52,7 +52,7 @@ def columns(
             levels=levels_of(distinct_ratios, prior),
             level=np.array(distinct_ratios).searchsorted(ratios),
             domain=domains,
-            first_of_domain=_first_places(domains),
+            first_of_domain=first_places(domains),
         ),
     )
 
@@ -75,7 +75,7 @@ def _domains(skills: Sequence[Skill]) -> NDArray[np.intp]:
     return np.fromiter(map(_DOMAIN_CODES.__getitem__, map(_DOMAIN, skills)), np.intp, len(skills))
 
 
-def _first_places(domains: NDArray[np.intp]) -> NDArray[np.intp]:
+def first_places(domains: NDArray[np.intp]) -> NDArray[np.intp]:
     """For each skill of each candidate, the place of the first skill of the same domain."""
     n_pair, n_candidate = domains.shape
     bins = domains + np.arange(0, n_pair * len(DOMAINS), len(DOMAINS))[:, None]

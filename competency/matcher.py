@@ -1,7 +1,7 @@
 """Matching: from two lists of skills to a result."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -10,10 +10,22 @@ from numpy.typing import ArrayLike, NDArray
 from competency.columns import columns
 from competency.config import ScoringConfig
 from competency.embedding import Embedder, HashingEmbedder, embed
-from competency.errors import ConfigError, EmbedderError, SimilarityError, SkillError, shown
+from competency.errors import ConfigError, EmbedderError, PoolError, SimilarityError, SkillError, shown
+from competency.pool import CandidatePool
+from competency.ranking import (
+    Plan,
+    Ranker,
+    Ranking,
+    Sizes,
+    all_candidates,
+    best_candidates,
+    carriers,
+    make_plan,
+    parse_budget,
+)
 from competency.result import MatchResult
 from competency.scoring import Model, check_strategy
-from competency.similarity import similarity_rows, stacked_similarity_rows
+from competency.similarity import cosine_rows, similarity_rows, stacked_similarity_rows
 from competency.skills import Skill
 
 __all__ = ["SkillMatcher"]
@@ -169,6 +181,87 @@ class SkillMatcher:
         names = dict.fromkeys(skill.name for pair in checked for skills in pair for skill in skills)
         row_of_name = dict(zip(names, range(len(names)), strict=True))
         return self._match_stacks(checked, embed(self.embedder, list(names)), row_of_name)
+
+    def rank(
+        self,
+        required: Iterable[Skill],
+        pool: CandidatePool,
+        top: int | None = 10,
+        *,
+        explain: bool = False,
+        memory_budget: int | str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Ranking:
+        """The best candidates of a pool for a job.
+
+        Parameters
+        ----------
+        required : iterable of Skill
+            The skills of the job.
+        pool : CandidatePool
+            Embedded by this matcher's embedder.
+        top : int, optional
+            How many; None ranks everyone, without the matches in full.
+        explain : bool, default False
+            Whether to say which of a candidate's skills carried each requirement.
+        memory_budget : int or str, optional
+            Bytes of heap, or text such as "256 MB", that ranking may take; mapped files do not count.
+        progress : callable, optional
+            Called with the numbers of candidates looked at so far and in all.
+
+        Returns
+        -------
+        Ranking
+            The scores are those of `match` for the same candidate, to the last bit.
+
+        Raises
+        ------
+        SkillError
+            Where `required` is empty or holds something else than `Skill`.
+        PoolError
+            Where the pool is of another embedder, or damaged.
+        ConfigError
+            Where `top` is no integer of 1 or more, or the budget is not usable or too small.
+        EmbedderError
+            Where the embedder returns something else than embeddings.
+        """
+        job = _skill_list("required", required)
+        sizes = self._sizes(job, pool, top)
+        plan = make_plan(sizes, parse_budget(memory_budget))
+        units = embed(self.embedder, [skill.name for skill in job])
+        requirements, _ = columns([job], [job], self.config.beta)
+        ranker = Ranker(self._model, requirements, [skill.key for skill in job], units, pool, sizes, plan)
+        if top is None:
+            positions, scores = all_candidates(ranker, progress)
+            return Ranking(positions, scores, (), (), len(pool), pool)
+        positions, scores, n_scored = best_candidates(ranker, top, progress)
+        results = tuple(self._match_pooled(job, units, pool, position) for position in positions.tolist())
+        reasons = tuple(map(carriers, results)) if explain else ()
+        return Ranking(positions, scores, results, reasons, n_scored, pool)
+
+    def plan(
+        self,
+        required: Iterable[Skill],
+        pool: CandidatePool,
+        top: int | None = 10,
+        *,
+        memory_budget: int | str | None = None,
+    ) -> Plan:
+        """How `rank` would go about it, and the heap that it would take at most; parameters and errors as there."""
+        return make_plan(self._sizes(_skill_list("required", required), pool, top), parse_budget(memory_budget))
+
+    def _sizes(self, job: Skills, pool: CandidatePool, top: int | None) -> Sizes:
+        if not isinstance(pool, CandidatePool):
+            raise PoolError(f"pool {shown(pool)}: expected a CandidatePool")
+        if top is not None and (not isinstance(top, int) or isinstance(top, bool) or top < 1):
+            raise ConfigError(f"top {shown(top)}: expected an integer of 1 or more, or None")
+        pool.check_embedder(self.embedder)
+        return Sizes(pool, len(job), top)
+
+    def _match_pooled(self, job: Skills, units: NDArray[np.float32], pool: CandidatePool, position: int) -> MatchResult:
+        """The match of a candidate of a pool, by the pool's vectors."""
+        rows = cosine_rows(units[None], pool.embeddings, pool.names_of(position)[None])
+        return next(self._score([job], [pool.skills(position)], rows))
 
     def _match_stacks(
         self, pairs: Sequence[Pair], units: NDArray[np.float32], row_of_name: Mapping[str, int]

@@ -1,7 +1,9 @@
 """A pool of candidates as columns, to rank up to millions of them."""
 
+import functools
 import operator
 import os
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,17 +12,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency import pool_file
+from competency.domains import classify
 from competency.embedding import Embedder, HashingEmbedder
 from competency.errors import CompetencyError, PoolError, SkillError, shown
+from competency.names import normalise
 from competency.pool_builder import DOMAINS, MAX_LEVEL, PoolBuilder, check_described
 from competency.records import JsonLines, ParquetRows, Records
 from competency.skills import ProficiencyLevel, Skill
 
-__all__ = ["CandidatePool"]
+__all__ = ["CandidatePool", "Vocabulary", "key_checksum"]
 
 _PROGRESS_EVERY = 4096  # candidates
 _BLOCK = 4096  # embeddings checked at a time
 _LENGTH_TOLERANCE = 1.01e-3  # that of `embed`, with room for the rounding of its float32 sums
+
+
+class Vocabulary:
+    """What the scoring model needs to know of a pool's names.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The names.
+
+    Attributes
+    ----------
+    domain : ndarray of int8, shape (n_name,)
+        Codes of the domains that the names are classified under.
+    key_checksum : ndarray of uint32, shape (n_name,)
+        CRC-32 of the normalised names.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        codes = {domain: code for code, domain in enumerate(DOMAINS)}
+        columns = np.fromiter(
+            ((codes[classify(name)], key_checksum(normalise(name))) for name in names), np.dtype("i1,u4")
+        )
+        self.domain, self.key_checksum = columns["f0"], columns["f1"]
+
+
+def key_checksum(key: str) -> int:
+    """CRC-32 of a normalised name."""
+    return zlib.crc32(key.encode())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,7 +126,12 @@ class CandidatePool:
         PoolError
             Where the file is damaged.
         """
-        return [self._name(name) for name in range(len(self.name_offsets) - 1)]
+        return [self.name(name) for name in range(len(self.name_offsets) - 1)]
+
+    @functools.cached_property
+    def vocabulary(self) -> Vocabulary:
+        """What ranking needs to know of the names; made once, when it is first asked for."""
+        return Vocabulary(self.name(place) for place in range(len(self.name_offsets) - 1))
 
     @classmethod
     def build(
@@ -277,11 +315,41 @@ class CandidatePool:
         PoolError
             Where there is no such position, or the file is damaged.
         """
+        return tuple(self.item_skill(item) for item in self._items_of(position).tolist())
+
+    def names_of(self, position: int) -> NDArray[np.intp]:
+        """Places of the names of a candidate's skills, shape (n_candidate,); errors as for `skills`."""
+        items = self._items_of(position)
+        if items.min() < 0 or items.max() >= len(self.item_name):
+            raise self.damaged(f"items of candidate {position}", f"0 to {len(self.item_name) - 1}")
+        return self.item_name[items].astype(np.intp)
+
+    def check_items(self) -> None:
+        """Raise `PoolError` where the items, apart from their names' texts, are damaged."""
+        for name, first, last in (
+            ("item_name", 0, len(self.name_offsets) - 2),
+            ("item_domain", -1, len(DOMAINS) - 1),
+            ("item_max", 1, MAX_LEVEL),
+            ("item_value", 0, MAX_LEVEL),
+        ):
+            self._check_range(name, first, last)
+        above = np.flatnonzero(self.item_value > self.item_max)
+        if len(above):
+            value, largest = self.item_value[above[0]], self.item_max[above[0]]
+            raise self.damaged(f"level value {value} of item {above[0]}", f"0 to {largest}")
+
+    def _check_range(self, name: str, first: int, last: int) -> None:
+        column = self._columns()[name]
+        if column.min() < first or column.max() > last:
+            wrong = column[(column < first) | (column > last)]
+            raise self.damaged(f"{wrong[0]} in {name}", f"{first} to {last}")
+
+    def _items_of(self, position: int) -> NDArray[np.int32]:
         position = self._checked("position", position, len(self))
         start, stop = int(self.offsets[position]), int(self.offsets[position + 1])
         if not 0 <= start < stop <= len(self.items):
-            raise self._damaged(f"entries {start} to {stop} of candidate {position}", f"some of {len(self.items)}")
-        return tuple(self.item_skill(item) for item in self.items[start:stop].tolist())
+            raise self.damaged(f"entries {start} to {stop} of candidate {position}", f"some of {len(self.items)}")
+        return self.items[start:stop]
 
     def item_skill(self, item: int) -> Skill:
         """The skill that an item is.
@@ -294,8 +362,8 @@ class CandidatePool:
         item = self._checked("item", item, len(self.item_name))
         domain = int(self.item_domain[item])
         if not -1 <= domain < len(DOMAINS):
-            raise self._damaged(f"domain {domain} of item {item}", f"-1 to {len(DOMAINS) - 1}")
-        name = self._name(self._checked("name", int(self.item_name[item]), len(self.name_offsets) - 1))
+            raise self.damaged(f"domain {domain} of item {item}", f"-1 to {len(DOMAINS) - 1}")
+        name = self.name(self._checked("name", int(self.item_name[item]), len(self.name_offsets) - 1))
         try:
             level = ProficiencyLevel(int(self.item_value[item]), int(self.item_max[item]))
             return Skill(name, level, None if domain < 0 else DOMAINS[domain])
@@ -328,41 +396,28 @@ class CandidatePool:
         ):
             offsets = self._columns()[name]
             if offsets[0] != 0 or offsets[-1] != end or not (offsets[1:] > offsets[:-1]).all():
-                raise self._damaged(name, f"numbers that ascend from 0 to {end}, none twice")
-        for name, first, last in (
-            ("items", 0, len(self.item_name) - 1),
-            ("item_name", 0, len(self.name_offsets) - 2),
-            ("item_domain", -1, len(DOMAINS) - 1),
-            ("item_max", 1, MAX_LEVEL),
-            ("item_value", 0, MAX_LEVEL),
-        ):
-            column = self._columns()[name]
-            wrong = column[(column < first) | (column > last)]
-            if len(wrong):
-                raise self._damaged(f"{wrong[0]} in {name}", f"{first} to {last}")
-        above = np.flatnonzero(self.item_value > self.item_max)
-        if len(above):
-            value, largest = self.item_value[above[0]], self.item_max[above[0]]
-            raise self._damaged(f"level value {value} of item {above[0]}", f"0 to {largest}")
+                raise self.damaged(name, f"numbers that ascend from 0 to {end}, none twice")
+        self._check_range("items", 0, len(self.item_name) - 1)
+        self.check_items()
         self._verify_texts()
         self._verify_embeddings()
 
     def _verify_texts(self) -> None:
         names = set()
         for place in range(len(self.name_offsets) - 1):
-            name = self._name(place)
+            name = self.name(place)
             try:
                 Skill(name, ProficiencyLevel(1, 1))
             except SkillError as error:
                 raise PoolError(f"{self._where}: name {place}: {error}; the pool is damaged") from None
             if name in names:
-                raise self._damaged(f"name {shown(name)} twice", "each name once")
+                raise self.damaged(f"name {shown(name)} twice", "each name once")
             names.add(name)
         ids = set()
         for position in range(len(self)):
             candidate_id = self.candidate_id(position)
             if candidate_id in ids:
-                raise self._damaged(f"id {shown(candidate_id)} twice", "each id once")
+                raise self.damaged(f"id {shown(candidate_id)} twice", "each id once")
             ids.add(candidate_id)
 
     def _verify_embeddings(self) -> None:
@@ -371,11 +426,12 @@ class CandidatePool:
             lengths = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
             wrong = np.flatnonzero(~(np.abs(lengths - 1) <= _LENGTH_TOLERANCE) & (lengths != 0))  # not <=: also NaN
             if len(wrong):
-                raise self._damaged(
+                raise self.damaged(
                     f"embedding {start + wrong[0]} of length {lengths[wrong[0]]:.4g}", "length 1 or all zeros"
                 )
 
-    def _damaged(self, found: str, expected: str) -> PoolError:
+    def damaged(self, found: str, expected: str) -> PoolError:
+        """The error of a pool that does not hold what it must."""
         return PoolError(f"{self._where}: {found}: expected {expected}; the pool is damaged")
 
     def _checked(self, what: str, value: int, length: int) -> int:
@@ -388,17 +444,18 @@ class CandidatePool:
             raise PoolError(f"{self._where}: {what} {shown(value)}: expected 0 to {length - 1}")
         return place
 
-    def _name(self, place: int) -> str:
+    def name(self, place: int) -> str:
+        """A name, by its place."""
         return self._text("name", self.name_bytes, self.name_offsets, place)
 
     def _text(self, what: str, data: NDArray[np.uint8], offsets: NDArray[np.int64], place: int) -> str:
         start, stop = int(offsets[place]), int(offsets[place + 1])
         if not 0 <= start < stop <= len(data):
-            raise self._damaged(f"bytes {start} to {stop} of {what} {place}", f"some of {len(data)}")
+            raise self.damaged(f"bytes {start} to {stop} of {what} {place}", f"some of {len(data)}")
         try:
             return data[start:stop].tobytes().decode()
         except UnicodeDecodeError:
-            raise self._damaged(f"{what} {place}", "UTF-8") from None
+            raise self.damaged(f"{what} {place}", "UTF-8") from None
 
 
 def _described(embedder: Embedder | None) -> Embedder:

@@ -79,6 +79,13 @@ class MatchResult:
         scores = self._model.pairwise(self.similarities.T, ratio, threshold, self._spelled_the_same())
         return frozen(scores.T)
 
+    @property
+    def shares(self) -> Array:
+        """Share of each candidate skill in the prediction of each requirement, shape (n_candidate, n_required)."""
+        ratio = np.array([skill.level.ratio for skill in self.candidate])
+        weights = self._model.weights(self.similarities, ratio[:, None])
+        return frozen(weights / weights.sum(axis=0))
+
     def _spelled_the_same(self) -> list[tuple[int, int]]:
         """Places of the required and the candidate skills whose names are identical."""
         required, candidate = list(map(_NAME, self.required)), list(map(_NAME, self.candidate))

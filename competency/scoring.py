@@ -245,6 +245,12 @@ class Model:
             scores[rows, columns] = base[band] + slope[band] + level_weight[band] * met
         return scores
 
+    def weights(self, similarity: Array, ratio: Array) -> Array:
+        """Weights of candidate skills in the mixture that predicts a proficiency, not scaled."""
+        rule = self.config.mixture
+        weights: Array = similarity * (1 + rule.level_weight * ratio)
+        return np.maximum(weights, rule.least_weight, out=weights)
+
     def _mix(self, similarities: Array, pair: Codes, candidates: Candidates) -> tuple[Array, Codes]:
         """Weights of the levels, shape (n_row, n_level), and main domains of the rows."""
         rule = self.config.mixture
@@ -306,20 +312,56 @@ class Model:
             return np.where(best > rule.boost_above, boosted, probability)
         return probability
 
+    def blend(self, mean: Array, least: Array, largest: Array) -> Array:
+        """Scores of pairs by the mean, the least and the largest of their probabilities, before any bonus."""
+        rule = self.config.strategies
+        if self.strategy == "conservative":
+            return (1 - rule.least_share) * mean + rule.least_share * least
+        if self.strategy == "aggressive":
+            return (1 - rule.largest_share) * mean + rule.largest_share * largest
+        return mean
+
+    def highest_probability(self, low: float, high: float, threshold: Array, levels: Levels) -> Array:
+        """Upper bounds of the probabilities of requirements whose best similarity lies in [low, high].
+
+        Parameters
+        ----------
+        threshold : ndarray of float64, shape (n_required,)
+        levels : Levels
+            All that a candidate may have.
+        """
+        config = self.config
+        bound = np.zeros(len(threshold))
+        dissimilar = config.dissimilar
+        if low < dissimilar.below:
+            near = dissimilar.near_base - (max(low, dissimilar.far_below) - dissimilar.far_below)
+            base = max(
+                dissimilar.far_base if low < dissimilar.far_below else 0.0,
+                near if high >= dissimilar.far_below else 0.0,
+            )
+            bound[:] = min(base * (1 + dissimilar.level_weight * levels.ratio[-1]), 1.0)
+        if high >= dissimilar.below:
+            # all that a mixture is summed with is at most what its best level has; slopes are never negative
+            _, mean, _, met, exceed = moments(tuple(threshold.tolist()), levels).max(axis=2).T
+            bands = slice(self._limits.searchsorted(low), self._limits.searchsorted(high) + 1)
+            constant, slope, square, cap = self._curves[:, 1, bands]
+            bonus = np.minimum(constant + high * (slope + high * square), cap).max()
+            share = self._shares[2].max()
+            raw = np.where(met > exceed, exceed + share * (met - exceed), exceed)
+            np.maximum(bound, raw * bonus * self._domain_factor[bands].max(), out=bound)
+            if high > config.same_skill.above:
+                rule = config.same_skill
+                np.maximum(bound, rule.base + rule.span * share_met(mean, threshold), out=bound)
+        return self._adjusted(bound, np.zeros(len(threshold)), np.full(len(threshold), high))
+
     def _overall(self, probability: Array, best: Array, required: Requirements, candidates: Candidates) -> Array:
         """Scores of the pairs."""
         n_pair = len(candidates.ratio)
         n_required = np.bincount(required.pair, minlength=n_pair)
-        overall = np.bincount(required.pair, probability, n_pair) / n_required
+        mean = np.bincount(required.pair, probability, n_pair) / n_required
         first = n_required.cumsum() - n_required
-        rule = self.config.strategies
-        if self.strategy == "conservative":
-            least = np.minimum.reduceat(probability, first)
-            overall = (1 - rule.least_share) * overall + rule.least_share * least
-        elif self.strategy == "aggressive":
-            largest = np.maximum.reduceat(probability, first)
-            overall = (1 - rule.largest_share) * overall + rule.largest_share * largest
-
+        least, largest = np.minimum.reduceat(probability, first), np.maximum.reduceat(probability, first)
+        overall = self.blend(mean, least, largest)
         coherence = self.config.coherence
         in_range = (overall >= coherence.least_score) & (overall <= coherence.largest_score)
         for pair in in_range.nonzero()[0]:

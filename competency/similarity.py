@@ -13,14 +13,19 @@ from numpy.typing import NDArray
 from competency.embedding import Embedder, embed
 from competency.skills import Skill
 
-__all__ = ["similarity_rows", "stacked_similarity_rows"]
+__all__ = ["cosine_rows", "similarity_rows", "stacked_similarity_rows"]
 
 _LEAST_VECTORS = 32  # of a block
 
 
+def vectors_at_a_time(n_required: int) -> int:
+    """Vectors of candidate skills that are in memory together, for one pair."""
+    return max(n_required // 2, _LEAST_VECTORS)
+
+
 def _blocks(n_required: int, n_candidate: int) -> Iterator[slice]:
     """Blocks of candidate skills; their vectors take about half the memory of those of the required skills."""
-    step = max(n_required // 2, _LEAST_VECTORS)
+    step = vectors_at_a_time(n_required)
     for start in range(0, n_candidate, step):
         yield slice(start, min(start + step, n_candidate))
 
@@ -73,18 +78,41 @@ def stacked_similarity_rows(
     """
     n_candidate = len(candidates[0])
     places = _rows(row_of_name, candidates)
-    products = np.empty((sum(map(len, jobs)), n_candidate), np.float32)
+    similarities = np.empty((sum(map(len, jobs)), n_candidate))
     first_pair = first_row = 0
     for n_required, group in groupby(jobs, key=len):
         alike = list(group)
         pairs = slice(first_pair, first_pair + len(alike))
         rows = slice(first_row, first_row + n_required * len(alike))
-        required = units[_rows(row_of_name, alike)]
-        out = products[rows].reshape(len(alike), n_required, n_candidate)
-        for block in _blocks(n_required, n_candidate):
-            out[:, :, block] = np.matmul(required, units[places[pairs, block]].swapaxes(1, 2))
+        similarities[rows] = cosine_rows(units[_rows(row_of_name, alike)], units, places[pairs])
         first_pair, first_row = pairs.stop, rows.stop
-    return _cosines(products)
+    return similarities
+
+
+def cosine_rows(
+    required: NDArray[np.float32], units: NDArray[np.float32], places: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Cosine similarities of pairs of equal sizes, one pair's rows after the other's.
+
+    Parameters
+    ----------
+    required : ndarray of float32, shape (n_pair, n_required, dim), or (1, n_required, dim) where all have the same job
+        Vectors of unit length.
+    units : ndarray of float32, shape (n_names, dim)
+        Vectors of unit length.
+    places : ndarray of intp, shape (n_pair, n_candidate)
+        The rows of `units` that are a candidate's.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_pair * n_required, n_candidate)
+    """
+    n_pair, n_candidate = places.shape
+    n_required = required.shape[1]
+    products = np.empty((n_pair, n_required, n_candidate), np.float32)
+    for block in _blocks(n_required, n_candidate):
+        products[:, :, block] = np.matmul(required, units[places[:, block]].swapaxes(1, 2))
+    return _cosines(products.reshape(-1, n_candidate))
 
 
 def _rows(row_of_name: Mapping[str, int], lists: Sequence[Sequence[Skill]]) -> NDArray[np.intp]:

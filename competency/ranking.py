@@ -1,0 +1,458 @@
+"""Ranking a pool: the best candidates for a job, without scoring everyone in full.
+
+A cheap pass bounds every candidate's score from above: for each requirement the best similarity is found as one byte,
+and the byte says what the requirement's probability is at most. Only those whose bound reaches the current top are then
+scored, by the code that `SkillMatcher.match` runs on its own rows.
+"""
+
+import functools
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency.columns import first_places
+from competency.domains import DOMAINS
+from competency.errors import ConfigError, shown
+from competency.names import normalise
+from competency.pool import CandidatePool, key_checksum
+from competency.proficiency import levels_of
+from competency.result import MatchResult
+from competency.scoring import Candidates, Model, Requirements
+from competency.similarity import cosine_rows, vectors_at_a_time
+
+__all__ = ["Carrier", "Plan", "Ranking"]
+
+Codes = NDArray[np.intp]
+Array = NDArray[np.float64]
+
+_SLACK = 2e-6  # a product of other shape rounds differently, by less than this
+_NAMED = 255  # code of a name that is the required one
+_FINE = np.concatenate([np.linspace(0.1, 0.2, 12), np.linspace(0.2, 0.3, 21)[1:], np.linspace(0.3, 0.9, 191)[1:]])
+_LIMITS = np.append(_FINE, 0.95)  # codes of similarities: the number of limits below
+_NAMES = 256  # whose codes are made at one time
+_ROWS = 8192  # of a column that are looked through at one time
+_BLOCK_CANDIDATES = 8192  # of a block
+_AT_ONCE = 64  # scored in full at most; after the first so many of a block twice as many are chosen, and so on
+_BLOCK_ENTRIES = 163_840
+_STACK_BYTES = 1_000_000
+_BUFFERS = 20_000  # bytes that numpy casts through
+_MOST_LEVELS = 32  # of a pool that are scored with everywhere; of more, only those that candidates have
+_OBJECTS = 15_000  # bytes of all that is not an array
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a pool will be ranked.
+
+    Parameters
+    ----------
+    block_candidates, block_entries : int
+        Candidates that are bounded together at most, and skills that these have at most.
+    stack_bytes : int
+        Heap that candidates who are scored in full together may take; a single one may take more.
+    peak_bytes : int
+        Predicted high-water mark of the heap, without mapped files.
+    """
+
+    block_candidates: int
+    block_entries: int
+    stack_bytes: int
+    peak_bytes: int
+
+
+class Carrier(NamedTuple):
+    """A candidate skill behind a requirement's score.
+
+    Parameters
+    ----------
+    name : str
+        The candidate skill.
+    similarity : float
+        Its cosine similarity to the required one.
+    share : float
+        Its share in the prediction, in [0, 1].
+    """
+
+    name: str
+    similarity: float
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The best candidates of a pool for a job, the best first; of equal scores the first in the pool.
+
+    Parameters
+    ----------
+    positions : ndarray of intp, shape (n_top,)
+        Their positions in the pool.
+    scores : ndarray of float64, shape (n_top,)
+        Overall scores, those of `SkillMatcher.match` to the last bit.
+    results : tuple of MatchResult
+        The matches in full; empty where everyone was ranked.
+    carriers : tuple of tuple of tuple of Carrier
+        For each candidate and each requirement the skills that carried it, the most important first; empty where it
+        was not asked for.
+    n_scored : int
+        How many candidates had to be scored in full.
+    pool : CandidatePool
+        The pool.
+    """
+
+    positions: Codes
+    scores: Array
+    results: tuple[MatchResult, ...] = field(repr=False)
+    carriers: tuple[tuple[tuple[Carrier, ...], ...], ...] = field(repr=False)
+    n_scored: int
+    pool: CandidatePool = field(repr=False)
+
+    @functools.cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the candidates."""
+        return tuple(map(self.pool.candidate_id, self.positions.tolist()))
+
+
+def carriers(result: MatchResult, most: int = 3) -> tuple[tuple[Carrier, ...], ...]:
+    """For each requirement the candidate skills with the largest share in its prediction."""
+    shares = result.shares
+    names = [skill.name for skill in result.candidate]
+    return tuple(
+        tuple(
+            Carrier(names[i], float(result.similarities[i, j]), float(shares[i, j]))
+            for i in np.argsort(-shares[:, j], kind="stable")[:most].tolist()
+        )
+        for j in range(len(result.required))
+    )
+
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+def parse_budget(budget: int | str | None) -> float:
+    """Bytes of a memory budget such as 256_000_000 or "256 MB"; infinite for None.
+
+    Raises
+    ------
+    ConfigError
+        Where it is neither.
+    """
+    if budget is None:
+        return math.inf
+    if isinstance(budget, int) and not isinstance(budget, bool) and budget > 0:
+        return budget
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", budget.lower()) if isinstance(budget, str) else None
+    if match is None or match[2] not in _UNITS or float(match[1]) == 0:
+        raise ConfigError(f"memory_budget {shown(budget)}: expected a number of bytes, or text such as '256 MB'")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _bounds(model: Model, required: Requirements, ratios: Array) -> NDArray[np.float64]:
+    """Upper bound of each requirement's probability by the code of its best similarity, shape (n_required, 256)."""
+    levels = levels_of(tuple(ratios.tolist()), model.config.beta)
+    edges = [-1.01, *_LIMITS.tolist(), 1.01]
+    bounds = np.zeros((len(required.threshold), 256))
+    for code, (low, high) in enumerate(pairwise(edges)):
+        bounds[:, code] = model.highest_probability(low - _SLACK, high + _SLACK, required.threshold, levels)
+    # a name that is the required one may have any similarity
+    everything = model.highest_probability(-1.01, 1.01, required.threshold, levels)
+    bounds[:, _NAMED] = everything
+    return bounds
+
+
+class Sizes:
+    """What the heap of ranking a pool consists of, in bytes; the figures are those of the arrays in this module.
+
+    Parameters
+    ----------
+    pool : CandidatePool
+        The pool.
+    n_required : int
+        Required skills of the job.
+    top : int, optional
+        How many candidates are asked for.
+    """
+
+    def __init__(self, pool: CandidatePool, n_required: int, top: int | None) -> None:
+        self._pool = pool
+        self._n_required = n_required
+        self._top = top
+        pool.check_items()
+        self.ratios = distinct_ratios(pool)
+        blocks = (pool.offsets[start : start + _ROWS + 1] for start in range(0, len(pool), _ROWS))
+        self.largest = max(int(np.diff(offsets).max()) for offsets in blocks)
+
+    def plan(self, share: float) -> Plan:
+        """The plan with blocks of a share of their usual size."""
+        pool, n_required = self._pool, self._n_required
+        mean_size = len(pool.items) / len(pool)
+        n_candidates = min(max(int(share * _BLOCK_CANDIDATES), 1), len(pool))
+        n_entries = max(int(share * _BLOCK_ENTRIES), self.largest)
+        stack = int(share * _STACK_BYTES)
+        in_block = min(n_candidates, max(int(n_entries / mean_size), 1))
+        skills = min(in_block * mean_size, n_entries)
+
+        n_names = len(pool.embeddings)
+        fixed = n_required * (n_names + 8 * 256 + 4 * pool.dim) + _OBJECTS
+        coding = 20 * n_required * min(n_names, _NAMES)
+        one = self.of_one(math.ceil(mean_size))
+        scoring = max(min(stack, one * min(in_block, _AT_ONCE)), self.of_one(self.largest))
+        if self._top is None:
+            return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, scoring + 32 * len(pool))))
+        bounding = max(12 * skills + 16 * in_block, 4 * skills + (104 + 2 * n_required) * in_block) + _BUFFERS
+        result = 490 * mean_size + n_required * (8 * mean_size + 60) + 600
+        results = min(self._top, len(pool)) * result
+        peak = fixed + max(coding, bounding, 24 * in_block + scoring, results)
+        return Plan(n_candidates, n_entries, stack, int(peak))
+
+    def of_one(self, size: int) -> int:
+        """What scoring one candidate in full takes."""
+        n_required, dim = self._n_required, self._pool.dim
+        vectors = min(size, vectors_at_a_time(n_required)) * 4 * (dim + n_required)
+        products = 4 * n_required * size + vectors
+        n_level = min(len(self.ratios), max(_MOST_LEVELS, size * _AT_ONCE))
+        return 64 * size + max(products, n_required * (8 * size + 120 * n_level + 80))
+
+
+def make_plan(sizes: Sizes, budget: float) -> Plan:
+    """The largest blocks that keep the heap within a budget, up to a size from which on larger ones gain nothing.
+
+    Raises
+    ------
+    ConfigError
+        Where the budget is too small.
+    """
+    plan, share = sizes.plan(1.0), 1.0
+    while plan.peak_bytes > budget:
+        share *= 0.8
+        if share * _STACK_BYTES < 1:
+            raise ConfigError(f"memory_budget of {budget:.0f} bytes: expected at least {plan.peak_bytes}")
+        plan = sizes.plan(share)
+    return plan
+
+
+def distinct_ratios(pool: CandidatePool) -> Array:
+    """The distinct ratios of a pool's levels, ascending."""
+    ratios = np.empty(0)
+    for start in range(0, len(pool.item_value), _ROWS):
+        block = slice(start, start + _ROWS)
+        ratios = np.union1d(ratios, pool.item_value[block] / pool.item_max[block])
+    return ratios
+
+
+class Ranker:
+    """A job and a pool, prepared.
+
+    Parameters
+    ----------
+    model : Model
+        The scoring model.
+    required : Requirements
+        The rows of the job, for one pair.
+    keys : sequence of str
+        The normalised names of the required skills.
+    units : ndarray of float32, shape (n_required, dim)
+        Their vectors, of unit length.
+    pool : CandidatePool
+        The pool.
+    sizes : Sizes
+        What the heap consists of.
+    plan : Plan
+        How large the blocks are.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        required: Requirements,
+        keys: Sequence[str],
+        units: NDArray[np.float32],
+        pool: CandidatePool,
+        sizes: Sizes,
+        plan: Plan,
+    ) -> None:
+        self._model = model
+        self._required = required
+        self._units = units
+        self.pool = pool
+        self._plan = plan
+        self._sizes = sizes
+        self._vocabulary = pool.vocabulary
+        self._codes = self._name_codes(keys)
+        self._bounds = _bounds(model, required, sizes.ratios)
+        self._n_domain = len(set(required.domain.tolist()))
+
+    def _name_codes(self, keys: Sequence[str]) -> NDArray[np.uint8]:
+        """Codes of the similarities of all names to the required ones, shape (n_name, n_required)."""
+        pool = self.pool
+        codes = np.empty((len(pool.embeddings), len(keys)), np.uint8)
+        for start in range(0, len(codes), _NAMES):
+            block = slice(start, start + _NAMES)
+            codes[block] = _LIMITS.searchsorted(pool.embeddings[block] @ self._units.T)
+        for column, key in enumerate(keys):
+            for name in np.flatnonzero(self._vocabulary.key_checksum == key_checksum(key)):
+                if normalise(pool.name(int(name))) == key:
+                    codes[name, column] = _NAMED
+        return codes
+
+    def blocks(self) -> Iterator[slice]:
+        """The candidates, block by block."""
+        offsets, start = self.pool.offsets, 0
+        while start < len(self.pool):
+            stop = min(start + self._plan.block_candidates, len(self.pool))
+            last = offsets[start] + self._plan.block_entries
+            stop = start + max(int(offsets[start : stop + 1].searchsorted(last, side="right")) - 1, 1)
+            yield slice(start, stop)
+            start = stop
+
+    def bounds(self, block: slice) -> Array:
+        """Upper bounds of the overall scores of some candidates that follow each other."""
+        names, starts, sizes = self._names(block)
+        order = np.argsort(-sizes, kind="stable")
+        starts, sizes = starts[order], sizes[order]
+        best = np.zeros((len(sizes), self._codes.shape[1]), np.uint8)
+        found = np.empty_like(best)
+        # one skill of each candidate at a time, of those that have so many: they stand first
+        n_active = len(sizes)
+        for place in range(int(sizes[0])):
+            while sizes[n_active - 1] <= place:
+                n_active -= 1
+            active = slice(0, n_active)
+            self._codes.take(names.take(starts[active] + place), axis=0, out=found[active], mode="clip")
+            np.maximum(best[active], found[active], out=best[active])
+        total = np.zeros(len(sizes))
+        least, largest = np.full(len(sizes), np.inf), np.zeros(len(sizes))
+        for column, bounds in enumerate(self._bounds):
+            terms = bounds.take(best[:, column])
+            total += terms
+            np.minimum(least, terms, out=least)
+            np.maximum(largest, terms, out=largest)
+        overall = self._model.blend(total / len(self._bounds), least, largest)
+        rule = self._model.config.coherence
+        # distinct pairs of domains over all pairs: what the harmony can be at most
+        room = self._n_domain * np.minimum(sizes, len(DOMAINS)) / (sizes * len(self._bounds))
+        bonus = (room > rule.harmony_above) & (overall >= rule.least_score)
+        overall[bonus] = np.maximum(overall[bonus], np.minimum(overall[bonus], rule.largest_score) + rule.cap)
+        result = np.empty_like(overall)
+        result[order] = overall + _SLACK
+        return result
+
+    def _names(self, block: slice) -> tuple[NDArray[np.int32], Codes, Codes]:
+        """Names of the entries of some candidates; where those of each start, and how many there are."""
+        offsets = self.check(block)
+        items = self.pool.items[offsets[0] : offsets[-1]]
+        return self.pool.item_name.take(items), offsets[:-1] - offsets[0], np.diff(offsets)
+
+    def check(self, block: slice) -> Codes:
+        """The offsets of some candidates; `PoolError` where these or their items are damaged."""
+        pool = self.pool
+        offsets = pool.offsets[block.start : block.stop + 1].astype(np.intp)
+        if offsets[0] < 0 or offsets[-1] > len(pool.items) or not (offsets[1:] > offsets[:-1]).all():
+            raise pool.damaged(f"offsets of candidates {block.start} to {block.stop}", "numbers that ascend")
+        items = pool.items[offsets[0] : offsets[-1]]
+        if items.min() < 0 or items.max() >= len(pool.item_name):
+            raise pool.damaged(f"items of candidates {block.start} to {block.stop}", f"0 to {len(pool.item_name) - 1}")
+        return offsets
+
+    def score(self, positions: Codes) -> Array:
+        """Overall scores of some candidates, as `SkillMatcher.match` computes them."""
+        scores = np.empty(len(positions))
+        sizes = self.pool.offsets[positions + 1] - self.pool.offsets[positions]
+        for size in np.unique(sizes).tolist():
+            places = np.flatnonzero(sizes == size)
+            step = min(max(self._plan.stack_bytes // self._sizes.of_one(size), 1), _AT_ONCE)
+            for start in range(0, len(places), step):
+                stack = places[start : start + step]
+                scores[stack] = self._score(positions[stack], size)
+        return scores
+
+    def _score(self, positions: Codes, size: int) -> Array:
+        pool, n_required = self.pool, len(self._bounds)
+        items = pool.items[pool.offsets[positions][:, None] + np.arange(size)]
+        names = pool.item_name[items]
+        ratio = pool.item_value[items] / pool.item_max[items]
+        ratios = self._sizes.ratios if len(self._sizes.ratios) <= _MOST_LEVELS else np.unique(ratio)
+        domain = pool.item_domain[items].astype(np.intp)
+        domain = np.where(domain < 0, self._vocabulary.domain[names], domain)
+        one = self._required
+        named = (self._codes[names] == _NAMED).any(axis=1)
+        required = Requirements(
+            threshold=np.tile(one.threshold, len(positions)),
+            thresholds=one.thresholds,
+            threshold_code=np.tile(one.threshold_code, len(positions)),
+            domain=np.tile(one.domain, len(positions)),
+            named=named.ravel(),
+            pair=np.arange(len(positions)).repeat(n_required),
+        )
+        candidates = Candidates(
+            ratio=ratio,
+            highest=ratio.max(axis=1),
+            levels=levels_of(tuple(ratios.tolist()), self._model.config.beta),
+            level=ratios.searchsorted(ratio),
+            domain=domain,
+            first_of_domain=first_places(domain),
+        )
+        similarities = cosine_rows(self._units[None], pool.embeddings, names)
+        return self._model.score(similarities, required, candidates).overall
+
+
+class _Top:
+    """The best scores so far; of equal ones the first in the pool."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self.positions: Codes = np.empty(0, np.intp)
+        self.scores: Array = np.empty(0)
+
+    @property
+    def least(self) -> float:
+        """The score that a candidate must reach."""
+        return float(self.scores[-1]) if len(self.scores) == self._size else -math.inf
+
+    def add(self, positions: Codes, scores: Array) -> None:
+        positions, scores = np.concatenate([self.positions, positions]), np.concatenate([self.scores, scores])
+        best = np.lexsort((positions, -scores))[: self._size]
+        self.positions, self.scores = positions[best], scores[best]
+
+
+def best_candidates(ranker: Ranker, top: int, progress: Callable[[int, int], None] | None) -> tuple[Codes, Array, int]:
+    """Positions and scores of the best candidates, and how many had to be scored in full."""
+    best = _Top(min(top, len(ranker.pool)))
+    n_scored = 0
+    for block in ranker.blocks():
+        n_scored += _add_best(ranker, block, best)
+        if progress is not None:
+            progress(block.stop, len(ranker.pool))
+    return best.positions, best.scores, n_scored
+
+
+def _add_best(ranker: Ranker, block: slice, best: _Top) -> int:
+    """Add the best of a block; how many of it were scored in full."""
+    bounds = ranker.bounds(block)
+    order = np.argsort(-bounds, kind="stable")
+    done = n_scored = 0
+    step = _AT_ONCE
+    while done < len(order) and bounds[order[done]] >= best.least:
+        chosen = order[done : done + step]
+        chosen = chosen[bounds[chosen] >= best.least] + block.start
+        best.add(chosen, ranker.score(chosen))
+        n_scored += len(chosen)
+        done, step = done + step, 2 * step
+    return n_scored
+
+
+def all_candidates(ranker: Ranker, progress: Callable[[int, int], None] | None) -> tuple[Codes, Array]:
+    """Positions and scores of everyone, the best first."""
+    scores = np.empty(len(ranker.pool))
+    for block in ranker.blocks():
+        ranker.check(block)
+        scores[block] = ranker.score(np.arange(block.start, block.stop))
+        if progress is not None:
+            progress(block.stop, len(ranker.pool))
+    positions = np.argsort(-scores, kind="stable")
+    return positions, scores[positions]

@@ -1,0 +1,248 @@
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from competency import (
+    CandidatePool,
+    ConfigError,
+    HashingEmbedder,
+    PoolError,
+    ProficiencyLevel,
+    ScoringConfig,
+    Skill,
+    SkillError,
+    SkillMatcher,
+)
+from competency.columns import columns
+from competency.config import BetaPrior, Dissimilar, Mixture, SameSkill
+from competency.embedding import embed
+from competency.ranking import Ranker, Sizes, make_plan
+
+STEMS = ["Data Analysis", "Data Analyst", "Software Testing", "Tester", "Sales", "Team Leadership", "Welding", "SQL"]
+NAMES = STEMS + [f"{stem} {i}" for stem in STEMS for i in range(4)] + [stem.upper() for stem in STEMS]
+CONFIGS = [
+    ScoringConfig(),
+    ScoringConfig(same_skill=SameSkill(above=0.6, base=0.3, span=0.7), dissimilar=Dissimilar(below=0.4, far_below=0.1)),
+    ScoringConfig(beta=BetaPrior(variance=0.01), mixture=Mixture(level_weight=3.0, least_weight=0.3)),
+]
+STRATEGIES = ["default", "conservative", "aggressive"]
+
+
+def some_skills(rng, most):
+    scale = int(rng.choice([1, 5, 10]))
+    return [
+        Skill(
+            str(rng.choice(NAMES)),
+            ProficiencyLevel(int(rng.integers(scale + 1)), scale),
+            rng.choice([None, "hr", "devops", "sales"]),
+        )
+        for _ in range(rng.integers(1, most + 1))
+    ]
+
+
+def some_pool(rng, n, embedder, most=12):
+    return CandidatePool.build(((f"c{i}", some_skills(rng, most)) for i in range(n)), embedder)
+
+
+def by_match(matcher, job, pool):
+    """The ranking by a loop over match: positions, the best first, and all scores."""
+    scores = np.array([matcher.match(job, pool.skills(position)).overall_score for position in range(len(pool))])
+    return np.lexsort((np.arange(len(pool)), -scores)), scores
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from(STRATEGIES), st.sampled_from(CONFIGS), st.sampled_from([1, 3, 20, 1000])
+)
+def test_the_scores_of_match_to_the_last_bit(seed, strategy, config, top):
+    rng = np.random.default_rng(seed)
+    matcher = SkillMatcher(HashingEmbedder(32), strategy, config)
+    pool, job = some_pool(rng, int(rng.integers(1, 150)), matcher.embedder), some_skills(rng, 8)
+    order, scores = by_match(matcher, job, pool)
+    for asked in (top, None):
+        ranking = matcher.rank(job, pool, asked)
+        np.testing.assert_array_equal(ranking.positions, order[:asked])
+        np.testing.assert_array_equal(ranking.scores, scores[order[:asked]])
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(STRATEGIES), st.sampled_from(CONFIGS))
+def test_no_score_is_above_its_bound(seed, strategy, config):
+    rng = np.random.default_rng(seed)
+    matcher = SkillMatcher(HashingEmbedder(16), strategy, config)
+    pool, job = some_pool(rng, 60, matcher.embedder, most=30), some_skills(rng, 8)
+    sizes = Sizes(pool, len(job), 1)
+    units = embed(matcher.embedder, [skill.name for skill in job])
+    requirements, _ = columns([job], [job], config.beta)
+    keys = [skill.key for skill in job]
+    ranker = Ranker(matcher._model, requirements, keys, units, pool, sizes, make_plan(sizes, np.inf))
+    bounds = ranker.bounds(slice(0, len(pool)))
+    assert (bounds >= by_match(matcher, job, pool)[1]).all()
+
+
+def test_few_are_scored_in_full():
+    rng = np.random.default_rng(0)
+    matcher = SkillMatcher()
+    pool = some_pool(rng, 3000, matcher.embedder)
+    job = [Skill(name, ProficiencyLevel(4, 5)) for name in STEMS]
+    ranking = matcher.rank(job, pool, 5)
+    assert 5 <= ranking.n_scored < 1500
+    assert matcher.rank(job, pool, None).n_scored == 3000
+
+
+def test_ties_go_to_the_first():
+    skills = [Skill("SQL", ProficiencyLevel(3, 5)), Skill("Sales", ProficiencyLevel(2, 5))]
+    others = [Skill("Welding", ProficiencyLevel(1, 5))]
+    pool = CandidatePool.build((str(i), skills if i % 3 else others) for i in range(300))
+    ranking = SkillMatcher().rank(skills, pool, 100)
+    assert ranking.positions.tolist() == [i for i in range(300) if i % 3][:100]
+    assert ranking.ids[:3] == ("1", "2", "4")
+    assert len(set(ranking.scores)) == 1
+
+
+def test_results_are_those_of_match():
+    rng = np.random.default_rng(1)
+    matcher = SkillMatcher(strategy="aggressive")
+    pool, job = some_pool(rng, 50, matcher.embedder, most=40), some_skills(rng, 8)
+    ranking = matcher.rank(job, pool, 7)
+    for position, score, result in zip(ranking.positions, ranking.scores, ranking.results, strict=True):
+        alone = matcher.match(job, pool.skills(position))
+        assert result.overall_score == score
+        assert result.to_dict() == alone.to_dict()
+    assert ranking.carriers == ()
+    assert matcher.rank(job, pool, None).results == ()
+
+
+def test_why():
+    pool = CandidatePool.build(
+        [("a", [Skill("Data Analyst", ProficiencyLevel(4, 5)), Skill("Welding", ProficiencyLevel(1, 5))])]
+    )
+    job = [Skill("Data Analysis", ProficiencyLevel(3, 5)), Skill("Welding", ProficiencyLevel(3, 5))]
+    ranking = SkillMatcher().rank(job, pool, 1, explain=True)
+    ((analysis, welding),) = ranking.carriers
+    assert [carrier.name for carrier in analysis] == ["Data Analyst", "Welding"]
+    assert welding[0].name == "Welding"
+    assert welding[0].similarity == pytest.approx(1)
+    # s (1 + 0.5 l), scaled to sum to 1
+    similarities = ranking.results[0].similarities
+    weights = np.maximum(similarities * (1 + 0.5 * np.array([[0.8], [0.2]])), 0.01)
+    assert analysis[0].share == pytest.approx(weights[0, 0] / weights[:, 0].sum())
+    assert sum(carrier.share for carrier in analysis) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("budget", ["600 kB", "1 MiB", None])
+def test_the_plan_predicts_the_peak(budget):
+    pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
+    from benchmarks.heap.measure import measure
+
+    rng = np.random.default_rng(2)
+    matcher = SkillMatcher(HashingEmbedder(128))
+    names = [f"{stem} {i}" for stem in STEMS for i in range(60)]
+    items = [Skill(name, ProficiencyLevel(level, 5)) for name in names for level in range(1, 6)]
+    pool = CandidatePool.build(
+        ((str(i), [items[k] for k in rng.integers(len(items), size=20)]) for i in range(6000)), matcher.embedder
+    )
+    job = [items[k] for k in range(0, 750, 50)]
+    plan = matcher.plan(job, pool, memory_budget=budget)
+    peak = measure(lambda: matcher.rank(job, pool, memory_budget=budget)).peak_bytes
+    assert plan.peak_bytes == pytest.approx(peak, rel=0.1)
+    if budget:
+        assert peak <= {"600 kB": 600_000, "1 MiB": 2**20}[budget]
+    within = matcher.rank(job, pool, memory_budget=budget)
+    np.testing.assert_array_equal(within.scores, matcher.rank(job, pool).scores)
+
+
+def test_a_budget_that_is_too_small():
+    pool = some_pool(np.random.default_rng(3), 20, HashingEmbedder())
+    with pytest.raises(ConfigError, match=r"^memory_budget of 10000 bytes: expected at least \d+$") as caught:
+        SkillMatcher().rank(some_skills(np.random.default_rng(4), 5), pool, memory_budget="10 kB")
+    least = int(str(caught.value).split()[-1])
+    SkillMatcher().rank(some_skills(np.random.default_rng(4), 5), pool, memory_budget=least)
+
+
+@pytest.mark.parametrize("budget", [0, -1, True, 1.5, "", "much", "-3 MB", "3 TB", "0 kB", b"1"])
+def test_bad_budgets(budget):
+    pool = some_pool(np.random.default_rng(5), 3, HashingEmbedder())
+    with pytest.raises(ConfigError, match=r"^memory_budget .*: expected a number of bytes, or text such as '256 MB'$"):
+        SkillMatcher().plan([Skill("SQL", ProficiencyLevel(1, 5))], pool, memory_budget=budget)
+
+
+@pytest.mark.parametrize("top", [0, -1, 1.0, "10", True])
+def test_bad_top(top):
+    pool = some_pool(np.random.default_rng(6), 3, HashingEmbedder())
+    with pytest.raises(ConfigError, match=r"^top .*: expected an integer of 1 or more, or None$"):
+        SkillMatcher().rank([Skill("SQL", ProficiencyLevel(1, 5))], pool, top)
+
+
+def test_bad_pools_and_jobs():
+    job = [Skill("SQL", ProficiencyLevel(1, 5))]
+    pool = some_pool(np.random.default_rng(7), 30, HashingEmbedder(64))
+    with pytest.raises(PoolError, match=r"dim=64.*expected .*dim=512"):
+        SkillMatcher().rank(job, pool)
+    with pytest.raises(PoolError, match=r"^pool \[\]: expected a CandidatePool$"):
+        SkillMatcher().rank(job, [])
+    with pytest.raises(SkillError, match=r"^required skills \[\]: expected at least one skill$"):
+        SkillMatcher(HashingEmbedder(64)).rank([], pool)
+
+
+@pytest.mark.parametrize("top", [3, None])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("items", -1),
+        ("items", 10**6),
+        ("item_name", -1),
+        ("item_name", 10**6),
+        ("item_domain", -2),
+        ("item_domain", 14),
+        ("item_max", 0),
+        ("item_value", 11),
+        ("offsets", -1),
+        ("offsets", 10**6),
+    ],
+)
+def test_a_damaged_pool_is_refused(column, value, top):
+    pool = some_pool(np.random.default_rng(8), 30, HashingEmbedder())
+    damaged = getattr(pool, column).copy()
+    damaged[5] = value
+    pool = dataclasses.replace(pool, **{column: damaged})
+    with pytest.raises(PoolError, match=r"pool is damaged$"):
+        SkillMatcher().rank([Skill("SQL", ProficiencyLevel(1, 5))], pool, top)
+
+
+def test_progress():
+    calls = []
+    pool = some_pool(np.random.default_rng(9), 40, HashingEmbedder())
+    SkillMatcher().rank(
+        [Skill("SQL", ProficiencyLevel(1, 5))], pool, 3, progress=lambda done, total: calls.append((done, total))
+    )
+    assert calls[-1] == (40, 40)
+
+
+def test_from_a_file(tmp_path):
+    rng = np.random.default_rng(10)
+    pool, job = some_pool(rng, 40, HashingEmbedder()), some_skills(rng, 5)
+    pool.save(tmp_path / "cvs.pool")
+    ranking = SkillMatcher().rank(job, CandidatePool.open(tmp_path / "cvs.pool"))
+    np.testing.assert_array_equal(ranking.scores, SkillMatcher().rank(job, pool).scores)
+
+
+def test_one_matcher_from_many_threads():
+    rng = np.random.default_rng(11)
+    matcher = SkillMatcher()
+    pool = some_pool(rng, 300, matcher.embedder)
+    jobs = [some_skills(rng, 8) for _ in range(12)]
+
+    def answers(job):
+        ranking = matcher.rank(job, pool, 5)
+        match = matcher.match(job, pool.skills(0))
+        return ranking.positions.tolist(), ranking.scores.tolist(), match.to_dict()
+
+    expected = [answers(job) for job in jobs]
+    with ThreadPoolExecutor(6) as threads:
+        for _ in range(3):
+            assert list(threads.map(answers, jobs)) == expected
