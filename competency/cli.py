@@ -1,6 +1,8 @@
 """The command line."""
 
 import argparse
+import csv
+import io
 import json
 import os
 import sys
@@ -16,6 +18,7 @@ from competency.errors import CompetencyError, InputError, PoolError, shown
 from competency.matcher import SkillMatcher
 from competency.pool import CandidatePool
 from competency.pool_file import check_target
+from competency.ranking import Ranking
 from competency.records import Records, records_of
 from competency.result import MatchResult
 from competency.scoring import STRATEGIES
@@ -24,6 +27,7 @@ from competency.skills import Skill
 __all__ = ["main"]
 
 _NAME_WIDTH = 40
+_BAR_WIDTH = 40
 _MOST_REPORTS = 10  # of lines that are left out
 _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended,
 _PIPE_CLOSED = 141  # and of one whose reader went away
@@ -52,8 +56,41 @@ def _parser() -> argparse.ArgumentParser:
     )
     match.add_argument("--json", action="store_true", help="print the whole result as JSON")
     match.set_defaults(run=_match)
+    _add_rank(commands)
     _add_pool(commands)
     return parser
+
+
+def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    rank = commands.add_parser(
+        "rank",
+        help="find the best candidates of a pool for a job",
+        description="Find the best candidates of a pool for a job.",
+        epilog="The job is a file as for competency match, the pool one of competency pool build. "
+        "Exit code: 0, or 1 for bad input, 2 for wrong usage, 130 after Ctrl-C.",
+    )
+    rank.add_argument(
+        "--required", required=True, metavar="FILE", help="the job's required skills; - is standard input"
+    )
+    rank.add_argument("--pool", required=True, metavar="FILE", help="the pool")
+    rank.add_argument("--top", type=_at_least_one, default=10, metavar="N", help="how many candidates (default: 10)")
+    rank.add_argument(
+        "--strategy", choices=STRATEGIES, default="default", help="how uncertainty counts (default: default)"
+    )
+    rank.add_argument(
+        "--explain", action="store_true", help="show, for each requirement, the candidate's skills that carried it"
+    )
+    rank.add_argument("--memory-budget", metavar="SIZE", help='heap that it may take, such as "256 MB"')
+    output = rank.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print JSON")
+    output.add_argument("--csv", action="store_true", help="print comma-separated values")
+    rank.set_defaults(run=_rank)
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected an integer of 1 or more")
+    return int(text)
 
 
 def _add_pool(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -160,6 +197,89 @@ def _match(arguments: argparse.Namespace) -> str:
     candidate = _read_skills("candidate", arguments.candidate)
     result = SkillMatcher(strategy=arguments.strategy).match(required, candidate)
     return json.dumps(result.to_dict(), indent=2) if arguments.json else _table(result)
+
+
+def _show_progress(done: int, total: int) -> None:
+    """A bar on standard error, where that is a terminal; it goes when all is done."""
+    if sys.stderr.isatty():
+        filled = done * _BAR_WIDTH // total
+        bar = f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {done:,} of {_counted(total, 'candidate')}"
+        print(f"\r{bar}" if done < total else f"\r{' ' * len(bar)}\r", end="", file=sys.stderr, flush=True)
+
+
+def _rank(arguments: argparse.Namespace) -> str:
+    required = _read_skills("required", arguments.required)
+    ranking = SkillMatcher(strategy=arguments.strategy).rank(
+        required,
+        CandidatePool.open(arguments.pool),
+        arguments.top,
+        explain=arguments.explain,
+        memory_budget=_budget(arguments.memory_budget),
+        progress=_show_progress,
+    )
+    if arguments.json:
+        return json.dumps(_ranking_records(ranking), indent=2)
+    return _ranking_csv(ranking) if arguments.csv else _ranking_table(ranking)
+
+
+def _budget(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isdecimal() else text
+
+
+def _ranking_records(ranking: Ranking) -> list[dict[str, Any]]:
+    records = []
+    for place, (candidate_id, score, result) in enumerate(
+        zip(ranking.ids, ranking.scores.tolist(), ranking.results, strict=True)
+    ):
+        requirements: list[dict[str, Any]] = [
+            {"skill_name": skill.skill_name, "probability": skill.probability} for skill in result.skill_scores
+        ]
+        if ranking.carriers:
+            for requirement, carried in zip(requirements, ranking.carriers[place], strict=True):
+                requirement["carried_by"] = [carrier._asdict() for carrier in carried]
+        records.append({"rank": place + 1, "id": candidate_id, "score": score, "requirements": requirements})
+    return records
+
+
+def _ranking_csv(ranking: Ranking) -> str:
+    """One line a candidate; with the explanation, one for each requirement and the skills behind it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if not ranking.carriers:
+        writer.writerow(["rank", "id", "score"])
+        writer.writerows(
+            (place + 1, candidate_id, score)
+            for place, (candidate_id, score) in enumerate(zip(ranking.ids, ranking.scores.tolist(), strict=True))
+        )
+        return text.getvalue().rstrip("\n")
+    writer.writerow(["rank", "id", "score", "required", "probability", "skill", "similarity", "share"])
+    for record in _ranking_records(ranking):
+        for requirement in record["requirements"]:
+            for carrier in requirement["carried_by"]:
+                writer.writerow(
+                    [
+                        *(record[key] for key in ("rank", "id", "score")),
+                        requirement["skill_name"],
+                        requirement["probability"],
+                        *carrier.values(),
+                    ]
+                )
+    return text.getvalue().rstrip("\n")
+
+
+def _ranking_table(ranking: Ranking) -> str:
+    lines = [f"{'Rank':>6}  {'Score':>5}  Candidate"]
+    for record in _ranking_records(ranking):
+        lines.append(f"{record['rank']:>6}  {record['score']:>5.3f}  {_printable(record['id'])}")
+        for requirement in record["requirements"] if ranking.carriers else ():
+            carried = ", ".join(
+                f"{_printable(carrier['name'])} ({carrier['share']:.0%}, cosine {carrier['similarity']:.2f})"
+                for carrier in requirement["carried_by"]
+            )
+            lines.append(
+                f"{'':>6}  {requirement['probability']:>5.3f}    {_cell(requirement['skill_name'])}  {carried}"
+            )
+    return "\n".join([*lines, "", f"{ranking.n_scored:,} of {_counted(len(ranking.pool), 'candidate')} scored in full"])
 
 
 def _counted(number: int, what: str) -> str:

@@ -93,7 +93,8 @@ class SkillMatcher:
 
     Notes
     -----
-    A matcher holds no state between calls. A list of skills may hold the same skill more than once: each counts.
+    A matcher holds no state between calls, and may be used from many threads at once, as far as its embedder may. A list
+    of skills may hold the same skill more than once: each counts.
     """
 
     def __init__(

@@ -1,3 +1,4 @@
+import csv
 import io
 import json
 import os
@@ -11,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 import competency
-from competency import CandidatePool, HashingEmbedder, match_score
+from competency import CandidatePool, HashingEmbedder, ProficiencyLevel, Skill, SkillMatcher, match_score
 from competency.cli import main
 
 JOB = [{"name": "Python", "level": {"value": 4, "max": 5}}, {"name": "SQL", "level": {"value": 3, "max": 5}}]
@@ -336,3 +337,107 @@ def test_pool_verify(cvs, capsys):
 def test_no_pool(cvs, capsys, action):
     assert main(["pool", action, str(cvs)]) == 1
     assert capsys.readouterr().err.endswith("expected the file of a pool\n")
+
+
+@pytest.fixture
+def ranked(tmp_path):
+    """Arguments of a ranking, and the same ranking by the library."""
+    (tmp_path / "job.json").write_text(json.dumps(JOB))
+    names = ["Python", "MySQL", "Sales", "Welding"]
+    candidates = [
+        (f"c{i}", [Skill(names[(i + k) % 4], ProficiencyLevel(1 + (i * k) % 5, 5)) for k in range(1 + i % 3)])
+        for i in range(30)
+    ]
+    pool = CandidatePool.build(candidates)
+    pool.save(tmp_path / "cvs.pool")
+    job = [Skill.from_dict(skill) for skill in JOB]
+    return (
+        ["rank", "--required", str(tmp_path / "job.json"), "--pool", str(tmp_path / "cvs.pool")],
+        SkillMatcher().rank(job, pool, 4, explain=True),
+    )
+
+
+def test_rank_table(ranked, capsys):
+    arguments, expected = ranked
+    assert main([*arguments, "--top", "4"]) == 0
+    output = capsys.readouterr()
+    head, *rows, _, summary = output.out.splitlines()
+    assert head.split() == ["Rank", "Score", "Candidate"]
+    assert [row.split() for row in rows] == [
+        [str(place + 1), f"{score:.3f}", candidate_id]
+        for place, (candidate_id, score) in enumerate(zip(expected.ids, expected.scores, strict=True))
+    ]
+    assert summary == f"{expected.n_scored} of 30 candidates scored in full"
+    assert output.err == ""
+
+
+def test_rank_explains(ranked, capsys):
+    arguments, expected = ranked
+    main([*arguments, "--top", "1", "--explain"])
+    lines = capsys.readouterr().out.splitlines()
+    best = expected.carriers[0][0][0]
+    assert "Python" in lines[2]
+    assert f"{best.name} ({best.share:.0%}, cosine {best.similarity:.2f})" in lines[2]
+
+
+def test_rank_json(ranked, capsys):
+    arguments, expected = ranked
+    main([*arguments, "--top", "4", "--json"])
+    records = json.loads(capsys.readouterr().out)
+    assert [(record["rank"], record["id"], record["score"]) for record in records] == [
+        (place + 1, candidate_id, score)
+        for place, (candidate_id, score) in enumerate(zip(expected.ids, expected.scores.tolist(), strict=True))
+    ]
+    assert records[0]["requirements"][0] == {
+        "skill_name": "Python",
+        "probability": expected.results[0].probability[0],
+    }
+    main([*arguments, "--top", "4", "--json", "--explain"])
+    carried = json.loads(capsys.readouterr().out)[0]["requirements"][0]["carried_by"]
+    assert carried == [carrier._asdict() for carrier in expected.carriers[0][0]]
+
+
+def test_rank_csv(ranked, capsys):
+    arguments, expected = ranked
+    main([*arguments, "--top", "4", "--csv"])
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["id"], float(row["score"])) for row in rows] == list(
+        zip(expected.ids, expected.scores.tolist(), strict=True)
+    )
+    main([*arguments, "--top", "1", "--csv", "--explain"])
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["skill"] for row in rows] == [carrier.name for of_one in expected.carriers[0] for carrier in of_one]
+
+
+def test_rank_shows_a_bar_on_a_terminal_only(ranked, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("competency.ranking._BLOCK_CANDIDATES", 10)
+    main(ranked[0])
+    shown = capsys.readouterr().err
+    assert re.search(r"\[#+\.+\] \d+ of 30 candidates", shown)
+    assert shown.endswith("\r")
+
+
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [
+        (["--memory-budget", "10"], "memory_budget of 10 bytes: expected at least"),
+        (["--memory-budget", "much"], "memory_budget 'much': expected a number of bytes"),
+        (["--pool", "missing.pool"], "missing.pool"),
+        (["--required", "missing.json"], "missing.json"),
+    ],
+)
+def test_rank_with_bad_input(ranked, extra, named, capsys):
+    assert main([*ranked[0], *extra]) == 1
+    assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [(["--top", "0"], "'0': expected an integer of 1 or more"), (["--json", "--csv"], "not allowed with")],
+)
+def test_rank_with_wrong_usage(ranked, extra, named, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([*ranked[0], *extra])
+    assert caught.value.code == 2
+    assert named in capsys.readouterr().err
