@@ -93,8 +93,8 @@ class SkillMatcher:
 
     Notes
     -----
-    A matcher holds no state between calls, and may be used from many threads at once, as far as its embedder may. A list
-    of skills may hold the same skill more than once: each counts.
+    A matcher holds no state between calls, and may be used from many threads at once, as far as its embedder may. A
+    list of skills may hold the same skill more than once: each counts.
     """
 
     def __init__(
@@ -297,7 +297,7 @@ class SkillMatcher:
                 mean=scores.mean[rows],
                 variance=scores.variance[rows],
                 similarities=similarities[rows].T,
-                _mixtures=scores.weights[rows],
+                _mixtures=scores.weights[:, rows],
                 _levels=scores.levels,
                 _model=self._model,
             )

@@ -88,19 +88,19 @@ def moments(thresholds: tuple[float, ...], levels: Levels) -> Array:
 
     Returns
     -------
-    ndarray of float64, shape (n_threshold, 5, n_level)
-        For each threshold and level: 1, the mean, the second moment, ``min(ratio / threshold, 1)``, and the probability
+    ndarray of float64, shape (n_level, 5, n_threshold)
+        For each level and threshold: 1, the mean, the second moment, ``min(ratio / threshold, 1)``, and the probability
         of a proficiency above the threshold.
     """
     threshold = np.array(thresholds)
     total = levels.alpha + levels.beta
     mean = levels.alpha / total
-    table = np.empty((len(thresholds), 5, len(levels.ratio)))
+    table = np.empty((len(levels.ratio), 5, len(thresholds)))
     table[:, 0] = 1
-    table[:, 1] = mean
-    table[:, 2] = levels.alpha * levels.beta / (total * total * (total + 1)) + mean * mean
-    table[:, 3] = share_met(np.broadcast_to(levels.ratio, table[:, 3].shape), threshold[:, None])
-    table[:, 4] = 1 - levels.cdf(threshold)
+    table[:, 1] = mean[:, None]
+    table[:, 2] = (levels.alpha * levels.beta / (total * total * (total + 1)) + mean * mean)[:, None]
+    table[:, 3] = share_met(levels.ratio[:, None].repeat(len(thresholds), axis=1), threshold)
+    table[:, 4] = 1 - levels.cdf(threshold).T
     return table
 
 

@@ -41,6 +41,7 @@ _BLOCK_CANDIDATES = 8192  # of a block
 _AT_ONCE = 64  # scored in full at most; after the first so many of a block twice as many are chosen, and so on
 _BLOCK_ENTRIES = 163_840
 _STACK_BYTES = 1_000_000
+_CLOSELY = 9  # times as much for ranking everyone, where every candidate is in a stack
 _BUFFERS = 20_000  # bytes that numpy casts through
 _MOST_LEVELS = 32  # of a pool that are scored with everywhere; of more, only those that candidates have
 _OBJECTS = 15_000  # bytes of all that is not an array
@@ -203,6 +204,9 @@ class Sizes:
         one = self.of_one(math.ceil(mean_size))
         scoring = max(min(stack, one * min(in_block, _AT_ONCE)), self.of_one(self.largest))
         if self._top is None:
+            stack *= _CLOSELY
+            one, largest = self.of_one_closely(math.ceil(mean_size)), self.of_one_closely(self.largest)
+            scoring = 4 * n_required * n_names + max(min(stack, one * in_block), largest)
             return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, scoring + 32 * len(pool))))
         bounding = max(12 * skills + 16 * in_block, 4 * skills + (104 + 2 * n_required) * in_block) + _BUFFERS
         result = 490 * mean_size + n_required * (8 * mean_size + 60) + 600
@@ -217,6 +221,11 @@ class Sizes:
         products = 4 * n_required * size + vectors
         n_level = min(len(self.ratios), max(_MOST_LEVELS, size * _AT_ONCE))
         return 64 * size + max(products, n_required * (8 * size + 120 * n_level + 80))
+
+    def of_one_closely(self, size: int) -> int:
+        """What scoring one candidate by the similarities of all names takes."""
+        n_level = len(self.ratios)
+        return 64 * size + self._n_required * (8 * size + 136 * n_level + 120)
 
 
 def make_plan(sizes: Sizes, budget: float) -> Plan:
@@ -361,35 +370,41 @@ class Ranker:
 
     def score(self, positions: Codes) -> Array:
         """Overall scores of some candidates, as `SkillMatcher.match` computes them."""
+        return self._in_stacks(positions, self._score_exactly, self._sizes.of_one, _AT_ONCE)
+
+    def score_all(self, block: slice) -> Array:
+        """Overall scores of candidates that follow each other, by similarities that are right to 1e-6."""
+        self.check(block)
+        positions = np.arange(block.start, block.stop)
+        return self._in_stacks(positions, self._score_closely, self._sizes.of_one_closely, len(positions))
+
+    def _in_stacks(
+        self,
+        positions: Codes,
+        score: Callable[[Codes, Candidates], Array],
+        of_one: Callable[[int], int],
+        most: int,
+    ) -> Array:
+        """Scores of some candidates, those of equally many skills together, at most so many."""
         scores = np.empty(len(positions))
         sizes = self.pool.offsets[positions + 1] - self.pool.offsets[positions]
         for size in np.unique(sizes).tolist():
             places = np.flatnonzero(sizes == size)
-            step = min(max(self._plan.stack_bytes // self._sizes.of_one(size), 1), _AT_ONCE)
+            step = min(max(self._plan.stack_bytes // of_one(size), 1), most)
             for start in range(0, len(places), step):
                 stack = places[start : start + step]
-                scores[stack] = self._score(positions[stack], size)
+                items = self.pool.items[self.pool.offsets[positions[stack]][:, None] + np.arange(size)]
+                scores[stack] = score(self.pool.item_name[items].astype(np.intp), self._columns(items))
         return scores
 
-    def _score(self, positions: Codes, size: int) -> Array:
-        pool, n_required = self.pool, len(self._bounds)
-        items = pool.items[pool.offsets[positions][:, None] + np.arange(size)]
-        names = pool.item_name[items]
+    def _columns(self, items: NDArray[np.int32]) -> Candidates:
+        """Columns of candidates by their items, shape (n_pair, n_candidate)."""
+        pool = self.pool
         ratio = pool.item_value[items] / pool.item_max[items]
         ratios = self._sizes.ratios if len(self._sizes.ratios) <= _MOST_LEVELS else np.unique(ratio)
         domain = pool.item_domain[items].astype(np.intp)
-        domain = np.where(domain < 0, self._vocabulary.domain[names], domain)
-        one = self._required
-        named = (self._codes[names] == _NAMED).any(axis=1)
-        required = Requirements(
-            threshold=np.tile(one.threshold, len(positions)),
-            thresholds=one.thresholds,
-            threshold_code=np.tile(one.threshold_code, len(positions)),
-            domain=np.tile(one.domain, len(positions)),
-            named=named.ravel(),
-            pair=np.arange(len(positions)).repeat(n_required),
-        )
-        candidates = Candidates(
+        domain = np.where(domain < 0, self._vocabulary.domain[pool.item_name[items]], domain)
+        return Candidates(
             ratio=ratio,
             highest=ratio.max(axis=1),
             levels=levels_of(tuple(ratios.tolist()), self._model.config.beta),
@@ -397,8 +412,60 @@ class Ranker:
             domain=domain,
             first_of_domain=first_places(domain),
         )
-        similarities = cosine_rows(self._units[None], pool.embeddings, names)
-        return self._model.score(similarities, required, candidates).overall
+
+    def _requirements(self, named: NDArray[np.bool_]) -> Requirements:
+        """The rows of as many pairs as `named` has rows, shape (n_pair, n_required)."""
+        one, n_pair = self._required, len(named)
+        return Requirements(
+            threshold=np.tile(one.threshold, n_pair),
+            thresholds=one.thresholds,
+            threshold_code=np.tile(one.threshold_code, n_pair),
+            domain=np.tile(one.domain, n_pair),
+            named=named.ravel(),
+            pair=np.arange(n_pair).repeat(named.shape[1]),
+        )
+
+    def _score_exactly(self, names: Codes, candidates: Candidates) -> Array:
+        named = (self._codes[names] == _NAMED).any(axis=1)
+        similarities = cosine_rows(self._units[None], self.pool.embeddings, names)
+        return self._model.score(similarities, self._requirements(named), candidates).overall
+
+    def _score_closely(self, names: Codes, candidates: Candidates) -> Array:
+        n_pair, size = names.shape
+        n_required = len(self._units)
+        rows = np.arange(n_pair)
+        best = np.full((n_pair, n_required), -np.inf)
+        weights = np.zeros((len(candidates.levels.ratio), n_pair, n_required))
+        of_domain = np.zeros((n_pair, size, n_required))
+        named = np.zeros((n_pair, n_required), np.bool_)
+        for name, column in self._named:
+            named[:, column] |= (names == name).any(axis=1)
+        # one skill of each candidate at a time: the sums run in the order of the skills
+        for place in range(size):
+            similarities = self._similarities.take(names[:, place], axis=0).astype(np.float64)
+            np.maximum(best, similarities, out=best)
+            cells = self._model.weights(similarities, candidates.ratio[:, place, None])
+            weights[candidates.level[:, place], rows] += cells
+            of_domain[rows, candidates.first_of_domain[:, place]] += cells
+        main = of_domain.argmax(axis=1)
+        return self._model.score_mixtures(
+            best.ravel(),
+            weights.reshape(len(weights), -1),
+            candidates.domain[rows[:, None], main].ravel(),
+            self._requirements(named),
+            candidates,
+        ).overall
+
+    @functools.cached_property
+    def _similarities(self) -> NDArray[np.float32]:
+        """Cosine similarities of all names to the required ones, shape (n_name, n_required)."""
+        similarities: NDArray[np.float32] = self.pool.embeddings @ self._units.T
+        return np.clip(similarities, -1, 1, out=similarities)
+
+    @functools.cached_property
+    def _named(self) -> list[tuple[int, int]]:
+        """Names that are a required one, and which."""
+        return [(int(name), int(column)) for name, column in np.argwhere(self._codes == _NAMED)]
 
 
 class _Top:
@@ -450,8 +517,7 @@ def all_candidates(ranker: Ranker, progress: Callable[[int, int], None] | None) 
     """Positions and scores of everyone, the best first."""
     scores = np.empty(len(ranker.pool))
     for block in ranker.blocks():
-        ranker.check(block)
-        scores[block] = ranker.score(np.arange(block.start, block.stop))
+        scores[block] = ranker.score_all(block)
         if progress is not None:
             progress(block.stop, len(ranker.pool))
     positions = np.argsort(-scores, kind="stable")

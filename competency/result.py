@@ -50,7 +50,7 @@ class MatchResult:
     mean: Array
     variance: Array
     similarities: Array
-    _mixtures: Array = field(repr=False)  # (n_required, n_level), as `Scores.weights`
+    _mixtures: Array = field(repr=False)  # (n_level, n_required), as `Scores.weights`
     _levels: Levels = field(repr=False)
     _model: Model = field(repr=False)
 
@@ -60,12 +60,12 @@ class MatchResult:
         config = self._model.config
         interval = np.zeros((len(self.required), 2))
         interval[:, 1] = self.mean + config.dissimilar.margin
-        similar = np.flatnonzero(self._mixtures.max(axis=1))
+        similar = np.flatnonzero(self._mixtures.max(axis=0))
         if len(similar):
             # the candidate's own levels, not those of all who were scored together
-            present = self._mixtures.max(axis=0) > 0
+            present = self._mixtures.max(axis=1) > 0
             levels = levels_of(tuple(self._levels.ratio[present].tolist()), config.beta)
-            weights = self._mixtures[:, present][similar]
+            weights = self._mixtures[present][:, similar].T.copy()
             weights /= weights.sum(axis=1, keepdims=True)
             ends = np.array([config.mixture.lower, config.mixture.upper])
             interval[similar] = mixture_quantiles(weights, levels, ends)

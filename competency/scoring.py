@@ -120,7 +120,7 @@ class Scores:
         Score of each pair.
     probability, mean, variance : ndarray of float64, shape (n_row,)
         Score of each row; mean and variance of the proficiency predicted for it.
-    weights : ndarray of float64, shape (n_row, n_level)
+    weights : ndarray of float64, shape (n_level, n_row)
         The mixture behind the prediction, not scaled; all zero where a requirement is too dissimilar to have one.
     levels : Levels
         What the mixtures are made of.
@@ -186,17 +186,33 @@ class Model:
             Cosine similarities of each row's requirement to the skills of its candidate.
         """
         best = np.maximum.reduce(similarities, axis=1)
-        weights, main_domain = self._mix(similarities, required.pair, candidates)
+        return self.score_mixtures(best, *self._mix(similarities, required.pair, candidates), required, candidates)
+
+    def score_mixtures(
+        self, best: Array, weights: Array, main_domain: Codes, required: Requirements, candidates: Candidates
+    ) -> Scores:
+        """Score rows whose mixtures are known.
+
+        Parameters
+        ----------
+        best : ndarray of float64, shape (n_row,)
+            The best similarity of each row.
+        weights : ndarray of float64, shape (n_level, n_row)
+            Sums of the weights of the candidate skills of each level; overwritten.
+        main_domain : ndarray of intp, shape (n_row,)
+            Code of the domain with the largest sum.
+        """
         # Sums run from one level to the next: zeros of levels that only others have do not change them.
-        terms = weights[:, None] * moments(required.thresholds, candidates.levels).take(required.threshold_code, axis=0)
-        sums = terms.cumsum(axis=2)[..., -1].T
+        terms = moments(required.thresholds, candidates.levels).take(required.threshold_code, axis=2)
+        terms *= weights[:, None]
+        sums = np.add.reduce(terms, axis=0)
         mean, second_moment, direct, exceed = sums[1:] / sums[0]
         variance = second_moment - mean * mean
         probability = self._similar(best, required, main_domain, mean, variance, direct, exceed)
 
         dissimilar = (best < self.config.dissimilar.below).nonzero()[0]
         if len(dissimilar):
-            weights[dissimilar] = 0
+            weights[:, dissimilar] = 0
             mean[dissimilar] = self._dissimilar(best[dissimilar], required.pair[dissimilar], candidates)
             probability[dissimilar] = mean[dissimilar]
             variance[dissimilar] = self.config.dissimilar.variance
@@ -252,11 +268,11 @@ class Model:
         return np.maximum(weights, rule.least_weight, out=weights)
 
     def _mix(self, similarities: Array, pair: Codes, candidates: Candidates) -> tuple[Array, Codes]:
-        """Weights of the levels, shape (n_row, n_level), and main domains of the rows."""
+        """Weights of the levels, shape (n_level, n_row), and main domains of the rows."""
         rule = self.config.mixture
         factor = candidates.ratio * rule.level_weight + 1
         n_row, n_candidate = similarities.shape
-        weights = np.empty((n_row, len(candidates.levels.ratio)))
+        weights = np.empty((len(candidates.levels.ratio), n_row))
         main_domain = np.empty(n_row, np.intp)
         for block in row_blocks(n_row, n_candidate):
             # the columns of a single candidate are broadcast over all rows
@@ -264,7 +280,7 @@ class Model:
             cells = similarities[block].copy()
             cells *= factor.take(own, axis=0)
             np.maximum(cells, rule.least_weight, out=cells)
-            weights[block] = _sums(cells, candidates.level.take(own, axis=0), weights.shape[1])
+            weights[:, block] = _sums(cells, candidates.level.take(own, axis=0), len(weights)).T
             # a domain's weight stands at its first skill, so that of equal ones argmax takes the first
             main = _sums(cells, candidates.first_of_domain.take(own, axis=0), n_candidate).argmax(axis=1)
             main_domain[block] = candidates.domain[own, main]
@@ -342,7 +358,7 @@ class Model:
             bound[:] = min(base * (1 + dissimilar.level_weight * levels.ratio[-1]), 1.0)
         if high >= dissimilar.below:
             # all that a mixture is summed with is at most what its best level has; slopes are never negative
-            _, mean, _, met, exceed = moments(tuple(threshold.tolist()), levels).max(axis=2).T
+            _, mean, _, met, exceed = moments(tuple(threshold.tolist()), levels).max(axis=0)
             bands = slice(self._limits.searchsorted(low), self._limits.searchsorted(high) + 1)
             constant, slope, square, cap = self._curves[:, 1, bands]
             bonus = np.minimum(constant + high * (slope + high * square), cap).max()

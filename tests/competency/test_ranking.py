@@ -63,10 +63,38 @@ def test_the_scores_of_match_to_the_last_bit(seed, strategy, config, top):
     matcher = SkillMatcher(HashingEmbedder(32), strategy, config)
     pool, job = some_pool(rng, int(rng.integers(1, 150)), matcher.embedder), some_skills(rng, 8)
     order, scores = by_match(matcher, job, pool)
-    for asked in (top, None):
-        ranking = matcher.rank(job, pool, asked)
-        np.testing.assert_array_equal(ranking.positions, order[:asked])
-        np.testing.assert_array_equal(ranking.scores, scores[order[:asked]])
+    ranking = matcher.rank(job, pool, top)
+    np.testing.assert_array_equal(ranking.positions, order[:top])
+    np.testing.assert_array_equal(ranking.scores, scores[order[:top]])
+
+
+def distance_to_a_step(result, config):
+    """How far the nearest requirement is from where the model jumps."""
+    limits = [band.above for bands in (config.boost, config.bonus, config.domain) for band in bands]
+    limits += [config.dissimilar.below, config.dissimilar.far_below, config.same_skill.above, 0.2]
+    best = result.similarities.max(axis=0)
+    thresholds = np.array([skill.level.ratio for skill in result.required])
+    overall = [config.coherence.least_score, config.coherence.largest_score]
+    return min(
+        np.abs(best[:, None] - limits).min(),
+        np.abs(result.mean - thresholds).min(),
+        np.abs(result.probability.mean() - overall).min(),
+    )
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(STRATEGIES), st.sampled_from(CONFIGS))
+def test_everyone_is_ranked_by_scores_right_to_1e_6(seed, strategy, config):
+    rng = np.random.default_rng(seed)
+    matcher = SkillMatcher(HashingEmbedder(32), strategy, config)
+    pool, job = some_pool(rng, 60, matcher.embedder, most=40), some_skills(rng, 8)
+    ranking = matcher.rank(job, pool, None)
+    assert sorted(ranking.positions) == list(range(60))
+    assert (np.diff(ranking.scores) <= 0).all()
+    for position, score in zip(ranking.positions, ranking.scores, strict=True):
+        alone = matcher.match(job, pool.skills(position))
+        if distance_to_a_step(alone, config) > 1e-5:
+            assert score == pytest.approx(alone.overall_score, abs=1e-6)
 
 
 @settings(max_examples=100)
