@@ -6,8 +6,11 @@ Nothing happens on import; `competency` is imported only inside of functions, be
 import functools
 import importlib
 import math
+import os
 import random
+import statistics
 import sys
+import time
 from abc import ABC, abstractmethod
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks import crowd
 
 DATA = Path(__file__).parent / "data"
 
@@ -268,6 +273,27 @@ def _setup_batch(n_pairs: int) -> tuple[Any, ...]:
     return SkillMatcher(embedder), [(as_skills(job), as_skills(cv)) for job, cv in zip(jobs, candidates, strict=True)]
 
 
+def _run_match_many(matcher: Any, pairs: Any) -> object:
+    return [(result.overall_score, result.probability) for result in matcher.match_many(pairs)]
+
+
+def _setup_large_match(size: str, read: str) -> tuple[Any, ...]:
+    return *_setup_pair(size, "synthetic"), read
+
+
+def _run_large_match(matcher: Any, job: Any, candidate: Any, read: str) -> object:
+    result = matcher.match(job, candidate)
+    return read_all(result) if read == "everything" else (result.overall_score, result.probability)
+
+
+def _setup_rank(n_candidates: int, job: str) -> tuple[Any, ...]:
+    from competency import SkillMatcher
+
+    if n_candidates > 100_000 and os.environ.get(XL) != "1":
+        raise NotImplementedError(f"rank of {n_candidates:,} candidates: expected {XL}=1 in the environment")
+    return SkillMatcher(crowd.CrowdEmbedder()), crowd.required_skills(job), crowd.candidate_pool(n_candidates)
+
+
 def _setup_overlap(percent: int) -> tuple[Any, ...]:
     from competency import SkillMatcher
 
@@ -293,6 +319,10 @@ def _run_import() -> object:
 
 _SIZES = ("10x5", "50x25", "100x50", "200x100")  # candidate x required skills
 _NAMES = tuple(INPUTS)
+XL = "COMPETENCY_BENCH_XL"  # the variable that lets a million candidates be ranked
+
+# Commits that have no pools score cell by cell, and would take hours for a thousand pairs or two million similarities.
+_IN_ARRAYS = "CandidatePool"
 
 OPERATIONS = {
     operation.name: operation
@@ -333,6 +363,28 @@ OPERATIONS = {
             setup=_setup_batch,
             run=lambda matcher, pairs: [read_all(result) for result in matcher.match_many(pairs)],
             version=2,
+        ),
+        Operation(
+            "match_many",
+            {"n_pairs": (1000,)},
+            needs=("SkillMatcher.match_many", _IN_ARRAYS),
+            setup=_setup_batch,
+            run=_run_match_many,
+        ),
+        Operation(
+            "rank",
+            {"n_candidates": (1_000, 10_000, 100_000, 1_000_000), "job": ("fits", "nobody fits")},
+            needs=("SkillMatcher.rank", "CandidatePool"),
+            setup=_setup_rank,
+            run=lambda matcher, job, candidates: matcher.rank(job, candidates),
+        ),
+        Operation(
+            "large_match",
+            {"size": ("2000x1000",), "read": ("scores", "everything")},
+            needs=("SkillMatcher.match", _IN_ARRAYS),
+            setup=_setup_large_match,
+            sized=lambda n_candidate, n_required: (*_size(n_candidate, n_required), "everything"),
+            run=_run_large_match,
         ),
         Operation(
             "overlap",
@@ -382,16 +434,28 @@ class Face(ABC):
 
 
 @functools.cache
-def _arguments(name: str, params: tuple[Any, ...]) -> tuple[Any, ...]:
+def arguments(name: str, params: tuple[Any, ...]) -> tuple[Any, ...]:
     """Arguments of an operation, kept: with a ``setup`` method asv would time each call by itself."""
     operation = OPERATIONS[name]
     try:
         operation.check_available()
+        return operation.setup(*params)
     except NotImplementedError as error:
         from asv_runner.benchmarks.mark import SkipNotImplemented
 
         raise SkipNotImplemented(str(error)) from None
-    return operation.setup(*params)
+
+
+def ratio_in_turns(call: Callable[[], object], other: Callable[[], object], rounds: int = 11) -> float:
+    """How many times as long a call takes as another one: the median of rounds in which they take turns."""
+    ratios = []
+    for _ in range(1 + rounds):
+        started = time.perf_counter()
+        call()
+        between = time.perf_counter()
+        other()
+        ratios.append((between - started) / (time.perf_counter() - between))
+    return statistics.median(ratios[1:])  # the first round warms up
 
 
 class Speed(Face):
@@ -404,19 +468,19 @@ class Speed(Face):
     sample_time = warmup_time = 0.05
 
     def time_run(self, *params: Any) -> None:
-        OPERATIONS[self.operation].run(*_arguments(self.operation, params))
+        OPERATIONS[self.operation].run(*arguments(self.operation, params))
 
     def peakmem_run(self, *params: Any) -> None:
-        OPERATIONS[self.operation].run(*_arguments(self.operation, params))
+        OPERATIONS[self.operation].run(*arguments(self.operation, params))
 
     def peakmem_reference(self, *params: Any) -> None:
-        _arguments(self.operation, params)
+        arguments(self.operation, params)
 
 
 HeapFigures = dict[tuple[Any, ...], tuple[int, int, int]]
 
 
-def heap_figures(name: str) -> HeapFigures:
+def heap_figures(name: str, combinations: Sequence[tuple[Any, ...]] | None = None) -> HeapFigures:
     """Allocations, allocated bytes and peak heap of an operation, by parameter values; none where a commit lacks it."""
     from benchmarks.heap.measure import measure
 
@@ -426,7 +490,7 @@ def heap_figures(name: str) -> HeapFigures:
     except NotImplementedError:
         return {}
     figures = {}
-    for params in operation.combinations():
+    for params in operation.combinations() if combinations is None else combinations:
         profile = measure(operation.run, setup=functools.partial(operation.setup, *params))
         figures[params] = (profile.allocations, profile.allocated_bytes, profile.peak_bytes)
     return figures

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,13 @@ def find_operation(name: str) -> Operation:
 
 
 def parameters(operation: Operation, n_candidate: int, n_required: int) -> tuple[Any, ...]:
-    """Parameters of an operation for a number of skills; its largest ones where it has no such size."""
+    """Parameters of an operation for a number of skills; the largest that are not skipped where it has no such size."""
     if operation.sized is None:
-        return operation.combinations()[-1]
+        for params in reversed(operation.combinations()):
+            with suppress(NotImplementedError):
+                operation.setup(*params)
+                return params
+        raise InstrumentError(f"{operation.name}: all its parameters are skipped here")
     try:
         params = operation.sized(n_candidate, n_required)
         operation.setup(*params)

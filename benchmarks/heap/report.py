@@ -96,7 +96,10 @@ def _count_skills(params: Mapping[str, Any]) -> int:
     """Skills that an operation with these parameters works on."""
     if "size" in params:
         return sum(map(int, params["size"].split("x")))
-    return int(params.get("n_names", 0)) or 30 * int(params.get("n_pairs", 0)) or (40 if "percent" in params else 0)
+    if "percent" in params:
+        return 40
+    per_one = {"n_names": 1, "n_pairs": 30, "n_candidates": 20}
+    return sum(n_skills * int(params.get(name, 0)) for name, n_skills in per_one.items())
 
 
 def report(operation: Operation, params: tuple[Any, ...]) -> OperationReport:

@@ -8,12 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+from benchmarks.common import XL
 from benchmarks.run.commits import ROOT
 
 # The core set: what `tox -e bench` measures by default.
 CORE = re.compile(
     r"""
-    ^(embed|similarity|score|match|batch)\.\w+\.(time_run|track_\w+)$
+    ^(embed|similarity|score|match|batch|match_many)\.\w+\.(time_run|track_\w+)$
+    | ^rank\.Rank(Heap|Growth)?\.(time_run|track_\w+)$
     | ^accuracy\.
     """,
     re.VERBOSE,
@@ -21,7 +23,8 @@ CORE = re.compile(
 HEAP = re.compile(r"\.\w+Heap\.track_\w+$")
 
 # Benchmarks that may be skipped on the current commit, with the reason.
-EXPECTED_SKIPS: frozenset[str] = frozenset()
+_MILLION = ("time_run", "peakmem_run", "peakmem_reference", "track_ratio_to_bare_pass")  # only on demand
+EXPECTED_SKIPS = frozenset(f"rank.RankMillion.{face}" for face in _MILLION if os.environ.get(XL) != "1")
 
 # Forked workers start quickly; the heap is measured in processes of its own in any case.
 FORK = ("--launch-method", "forkserver") if hasattr(os, "fork") else ()

@@ -9,6 +9,7 @@ pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
 from memray import FileReader
 from memray._memray import compute_statistics
 
+from benchmarks.common import OPERATIONS, XL, Operation
 from benchmarks.heap import record
 from benchmarks.heap.capture import NO_FRAMES, read_profile, track
 from benchmarks.heap.profile import sites
@@ -148,6 +149,15 @@ def test_an_operation_is_recorded_with_its_true_hotspot(tmp_path):
     assert (top.frame.function, top.frame.line, top.total_bytes) == (function, line, size)
     assert file.endswith(top.frame.file)
     assert profile.command == "match of 10 x 5 skills"
+
+
+def test_an_operation_without_a_size_has_its_largest_parameters_that_are_not_skipped(monkeypatch):
+    monkeypatch.delenv(XL, raising=False)
+    assert record.parameters(OPERATIONS["batch"], 10, 5) == (100,)
+    assert record.parameters(OPERATIONS["rank"], 10, 5) == (100_000, "nobody fits")
+    skipped = Operation("fly", {"size": (1,)}, (), lambda size: OPERATIONS["rank"].setup(1_000_000, "fits"), print)
+    with pytest.raises(record.InstrumentError, match=r"^fly: all its parameters are skipped here$"):
+        record.parameters(skipped, 10, 5)
 
 
 def test_a_capture_is_removed_unless_it_is_kept(tmp_path, monkeypatch):

@@ -12,12 +12,15 @@ pytest.importorskip("asv_runner", reason="needs the extra bench")
 ROOT = Path(__file__).parents[2]
 FACES = ["time_run", "peakmem_run", "peakmem_reference"]
 HEAP = ["track_allocations", "track_allocated_bytes", "track_peak_heap"]
+LARGE = ["ratio_to_matrix_product", "peak_over_inputs_and_outputs"]
 CLASSES = {
     "embed": "Embed",
     "similarity": "Similarity",
     "score": "Score",
     "match": "Match",
     "batch": "Batch",
+    "match_many": "MatchMany",
+    "rank": "Rank",
     "overlap": "Overlap",
     "to_dict": "ToDict",
     "start": "Import",
@@ -48,6 +51,10 @@ def test_the_names(found):
     expected |= {f"{file}.{name}Heap.{series}" for file, name in CLASSES.items() for series in HEAP}
     expected |= {"start.Import.time_process"}
     expected |= {"match.MatchGrowth.track_allocations_exponent", "match.MatchGrowth.track_peak_heap_exponent"}
+    expected |= {"match_many.MatchMany.track_ratio_to_loop", "rank.RankGrowth.track_peak_heap_exponent"}
+    expected |= {f"rank.RankMillion.{face}" for face in FACES}
+    expected |= {f"rank.{name}.track_ratio_to_bare_pass" for name in ("Rank", "RankMillion")}
+    expected |= {f"large_match.LargeMatch.track_{what}" for what in LARGE}
     expected |= {"accuracy.Accuracy.track_score_deviation", "accuracy.Accuracy.track_interval_deviation"}
     assert set(found[0]) == expected
 
@@ -60,8 +67,9 @@ def test_discovery_imports_neither_the_library_nor_the_instruments(found):
 
 def test_each_operation_has_a_setup_cache_of_its_own(found):
     keys = {name.rsplit(".", 1)[0]: key for name, (key, *_) in found[0].items() if "Heap." in name}
-    growth = {key for name, (key, *_) in found[0].items() if "MatchGrowth." in name}
-    assert growth == {keys["match.MatchHeap"]}
+    for operation in ("Match", "Rank"):
+        growth = {key for name, (key, *_) in found[0].items() if f".{operation}Growth." in name}
+        assert growth == {keys[f"{operation.lower()}.{operation}Heap"]}
     assert len(set(keys.values())) == len(keys) == len(CLASSES)
 
 
@@ -73,7 +81,18 @@ def test_versions_are_explicit(found):
 def test_units(found):
     units = {name.rsplit(".", 1)[1]: unit for name, (_, _, unit, _) in found[0].items()}
     assert (units["track_allocations"], units["track_peak_heap"]) == ("allocations", "bytes")
+    assert {unit for name, unit in units.items() if "_ratio_" in name or "_over_" in name} == {"times"}
     assert (units["time_run"], units["peakmem_run"]) == ("seconds", "bytes")
+
+
+def test_parameters_of_rank(found):
+    """The same for good, whatever the environment asks for."""
+    params = {name: params for name, (_, _, _, params) in found[0].items() if name.startswith("rank.")}
+    jobs = ["'fits'", "'nobody fits'"]
+    assert (
+        params["rank.Rank.time_run"] == params["rank.RankHeap.track_peak_heap"] == [["1000", "10000", "100000"], jobs]
+    )
+    assert params["rank.RankMillion.time_run"] == [["1000000"], jobs]
 
 
 @pytest.mark.parametrize("room", ["heap", "run"])

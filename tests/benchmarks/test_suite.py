@@ -32,12 +32,17 @@ def test_the_core_set():
     names = suite.all_names()
     core = main._select(False, None)
     assert set(core) < set(main._select(True, None)) == set(names)
-    for operation in ("embed", "similarity", "score", "match", "batch"):
+    for operation in ("embed", "similarity", "score", "match", "batch", "match_many", "rank"):
         mine = [name for name in core if name.startswith(f"{operation}.")]
         assert sum(name.endswith("time_run") for name in mine) == 1
         assert sum(bool(suite.HEAP.search(name)) for name in mine) == 3
-    assert sum(bool(suite.HEAP.search(name)) for name in core) == 15
+    assert sum(bool(suite.HEAP.search(name)) for name in core) == 21
     assert not any("peakmem" in name for name in core)
+
+
+def test_what_may_be_skipped_exists_and_is_not_in_the_core_set():
+    assert {name for name in suite.all_names() if name.startswith("rank.RankMillion.")} >= suite.EXPECTED_SKIPS
+    assert not suite.EXPECTED_SKIPS & set(main._select(False, None))
 
 
 def test_bench_chooses_by_name():
