@@ -8,8 +8,9 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from benchmarks.run import profiles, suite
+from benchmarks.run import figures, profiles, suite
 from benchmarks.run.commits import ROOT, CommitError, resolve, resolve_range, uncommitted
 from benchmarks.run.gate import gate
 from benchmarks.run.summary import summary
@@ -52,6 +53,13 @@ def _parser() -> argparse.ArgumentParser:
         "--bench", metavar="REGEX", help="heap series whose name matches (default: those of the core set)"
     )
     gate.add_argument("--json", action="store_true", help="print every series as JSON")
+    figures = commands.add_parser(
+        "figures",
+        help="print the README's figures, from the results of this machine",
+        description="Print the figures of the first version and of the newest commit that has results, as Markdown.",
+    )
+    figures.add_argument("--readme", type=Path, metavar="FILE", help="put them between the marks of this file")
+    figures.add_argument("--plots", type=Path, metavar="FOLDER", help="draw history.svg and rank.svg, and link them")
     commands.add_parser(
         "check",
         help="run every benchmark once on the installed library",
@@ -129,6 +137,11 @@ def _gate(arguments: argparse.Namespace) -> int:
     return 1 if grown or not verdicts else 0
 
 
+def _figures(arguments: argparse.Namespace) -> int:
+    print(figures.figures(arguments.readme, arguments.plots))
+    return 0
+
+
 def _percent(text: str) -> float:
     value = float(text)
     if not 0 <= value < math.inf:
@@ -150,7 +163,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     arguments = _parser().parse_args(argv)
     os.chdir(ROOT)
-    commands = {"compare": _compare, "history": _history, "gate": _gate, "check": lambda _: suite.check()}
+    commands = {
+        "compare": _compare,
+        "history": _history,
+        "gate": _gate,
+        "figures": _figures,
+        "check": lambda _: suite.check(),
+    }
     try:
         return commands[arguments.command](arguments)
     except CommitError as error:

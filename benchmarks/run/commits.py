@@ -30,6 +30,11 @@ class Commit:
     hash: str
 
     @property
+    def subject(self) -> str:
+        """First line of the message."""
+        return _git("log", "-1", "--format=%s", self.hash)
+
+    @property
     def title(self) -> str:
         """Name, short hash and first line of the message."""
         return f"{self.name} ({_git('log', '-1', '--format=%h %s', self.hash)})"
