@@ -68,7 +68,10 @@ def _ratios(skills: Sequence[Skill]) -> NDArray[np.float64]:
 
 
 def _distinct(ratios: NDArray[np.float64]) -> tuple[float, ...]:
-    return tuple(sorted(set(ratios.tolist())))
+    ordered = np.sort(ratios)
+    first = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return tuple(ordered[first].tolist())
 
 
 def _domains(skills: Sequence[Skill]) -> NDArray[np.intp]:

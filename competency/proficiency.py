@@ -78,7 +78,7 @@ class Levels:
 @functools.lru_cache(maxsize=64)
 def levels_of(ratios: tuple[float, ...], prior: BetaPrior) -> Levels:
     """The levels of some ratios, ascending; kept, because people use few scales."""
-    ratio = np.array(ratios)
+    ratio = np.array(ratios, np.float64)
     return Levels(ratio, *beta_parameters(ratio, prior))
 
 
@@ -105,10 +105,10 @@ def moments(thresholds: tuple[float, ...], levels: Levels) -> Array:
 
 
 def share_met(ratio: Array, threshold: Array) -> Array:
-    """``min(ratio / threshold, 1)`` in the shape of `ratio`; a threshold of 0 is always met."""
-    met: Array = ratio + _TINY
-    met /= threshold + _TINY
-    return np.minimum(met, 1.0, out=met)
+    """``min(ratio / threshold, 1)`` in place of `ratio`; a threshold of 0 is always met."""
+    ratio += _TINY
+    ratio /= threshold + _TINY
+    return np.minimum(ratio, 1.0, out=ratio)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ _BENT = 0.05  # share by which a slope may differ from that of its bracket; beyo
 _NEWTON_STEP = 1e-9
 _MOST_STEPS = 60  # halving alone needs 24, from the widest bracket
 _MOST_ROWS = 64  # at one time
-_COARSE = 16  # of so many nodes the first is looked at first
+_COARSE = 8  # of so many nodes the first is looked at first
 _FINE = np.arange(_COARSE + 1)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress
 from operator import attrgetter
 from typing import Any
 
@@ -91,9 +92,10 @@ class MatchResult:
         required, candidate = list(map(_NAME, self.required)), list(map(_NAME, self.candidate))
         shared = set(required).intersection(candidate)
         places: dict[str, list[int]] = {name: [] for name in shared}
-        for i in [i for i, name in enumerate(candidate) if name in shared]:
+        for i in compress(range(len(candidate)), map(shared.__contains__, candidate)):
             places[candidate[i]].append(i)
-        return [(j, i) for j in [j for j, name in enumerate(required) if name in shared] for i in places[required[j]]]
+        rows = compress(range(len(required)), map(shared.__contains__, required))
+        return [(j, i) for j in rows for i in places[required[j]]]
 
     @property
     def skill_scores(self) -> tuple[SkillScore, ...]:

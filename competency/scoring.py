@@ -237,29 +237,33 @@ class Model:
         ndarray of float64, shape (n_required, n_candidate)
         """
         scores = np.empty(similarities.shape)
-        limits, base, slope, level_weight = self._pair_bands
         for block in row_blocks(*similarities.shape):
-            x = similarities[block]
-            met = share_met(np.broadcast_to(candidate_ratio, x.shape), threshold[block, None])
-            # most skills have little to do with each other: only the cells above the lowest band are looked at again
-            cells = (x > limits[1:2].min(initial=math.inf)).ravel().nonzero()[0]
-            higher, higher_met = x.ravel().take(cells), met.ravel().take(cells)
-            out = np.multiply(x, slope[0], out=scores[block])
-            out += base[0]
-            met *= level_weight[0]
-            out += met
-            band = limits.searchsorted(higher) - 1
-            higher *= slope.take(band)
-            higher += base.take(band)
-            higher_met *= level_weight.take(band)
-            higher += higher_met
-            out.reshape(-1)[cells] = higher
+            self._pair_scores(similarities[block], candidate_ratio, threshold[block], scores[block])
         if same:
             rows, columns = np.array(same).T
+            limits, base, slope, level_weight = self._pair_bands
             band = limits.searchsorted(1.0) - 1
             met = share_met(candidate_ratio[columns], threshold[rows])
             scores[rows, columns] = base[band] + slope[band] + level_weight[band] * met
         return scores
+
+    def _pair_scores(self, similarities: Array, candidate_ratio: Array, threshold: Array, out: Array) -> None:
+        """Pairwise scores of some rows, whatever the names."""
+        limits, base, slope, level_weight = self._pair_bands
+        met = share_met(candidate_ratio[None].repeat(len(similarities), axis=0), threshold[:, None])
+        # most skills have little to do with each other: only the cells above the lowest band are looked at again
+        cells = (similarities > limits[1:2].min(initial=math.inf)).ravel().nonzero()[0]
+        higher, higher_met = similarities.ravel().take(cells), met.ravel().take(cells)
+        np.multiply(similarities, slope[0], out=out)
+        out += base[0]
+        met *= level_weight[0]
+        out += met
+        band = limits.searchsorted(higher) - 1
+        higher *= slope.take(band)
+        higher += base.take(band)
+        higher_met *= level_weight.take(band)
+        higher += higher_met
+        out.reshape(-1)[cells] = higher
 
     def weights(self, similarity: Array, ratio: Array) -> Array:
         """Weights of candidate skills in the mixture that predicts a proficiency, not scaled."""
@@ -307,7 +311,7 @@ class Model:
         probability: Array = raw * bonus * self._domain_factor[band, required.domain, main_domain]
         same = required.named | (best > rule.above)
         if same.any():
-            met = rule.base + rule.span * share_met(mean, required.threshold)
+            met = rule.base + rule.span * share_met(mean.copy(), required.threshold)
             probability = np.where(same, met, probability)
         return probability
 
