@@ -223,17 +223,26 @@ def _draw_history(measured: Sequence[Measured]) -> bytes:
 def _draw_rank(now: Measured) -> bytes:
     """Time and peak heap of `rank` against the size of the pool."""
     figure = _figure(8, 3.6)
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
     panels = figure.subplots(1, 2)
     for panel, key, factor, label in zip(
         panels, ("time", "peak"), (1e3, 1e-6), ("time (ms)", "peak heap (MB)"), strict=True
     ):
+        shown: list[float] = []
         for job, colour in zip(JOBS, COLOURS, strict=True):
             points = [(size, values[key]) for size, one, values in _ranks(now) if one == job]
             measured = [(size, factor * value) for size, value in points if value is not None]
             if measured:
                 panel.plot(*zip(*measured, strict=True), "o-", color=colour, label=job)
-                panel.legend()
+                panel.legend(loc="upper left")
+                shown += [value for _, value in measured]
         panel.set(xscale="log", yscale="log", xlabel="candidates in the pool", ylabel=label)
+        if shown:  # whole decades, so that what hardly grows looks so
+            panel.set_ylim(10 ** math.floor(math.log10(min(shown))), 10 ** (math.floor(math.log10(max(shown))) + 1))
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_formatter(StrMethodFormatter("{x:,.12g}"))
+            axis.set_minor_formatter(NullFormatter())
         panel.grid(alpha=0.3)
     return _svg(figure)
 
