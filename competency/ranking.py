@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -156,13 +155,13 @@ def parse_budget(budget: int | str | None) -> float:
 def _bounds(model: Model, required: Requirements, ratios: Array) -> NDArray[np.float64]:
     """Upper bound of each requirement's probability by the code of its best similarity, shape (n_required, 256)."""
     levels = levels_of(tuple(ratios.tolist()), model.config.beta)
-    edges = [-1.01, *_LIMITS.tolist(), 1.01]
+    edges = np.concatenate([[-1.01], _LIMITS, [1.01]])
     bounds = np.zeros((len(required.threshold), 256))
-    for code, (low, high) in enumerate(pairwise(edges)):
-        bounds[:, code] = model.highest_probability(low - _SLACK, high + _SLACK, required.threshold, levels)
-    # a name that is the required one may have any similarity
-    everything = model.highest_probability(-1.01, 1.01, required.threshold, levels)
-    bounds[:, _NAMED] = everything
+    # the last interval is for a name that is the required one: it may have any similarity
+    low, high = np.append(edges[:-1], -1.01) - _SLACK, np.append(edges[1:], 1.01) + _SLACK
+    *by_code, named = model.highest_probabilities(low, high, required.threshold, levels)
+    bounds[:, : len(by_code)] = np.array(by_code).T
+    bounds[:, _NAMED] = named
     return bounds
 
 

@@ -8,7 +8,7 @@ the candidate's skills, never in one that depends on the shape of an array.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from statistics import fmean
 from typing import NamedTuple
 
@@ -341,38 +341,44 @@ class Model:
             return (1 - rule.largest_share) * mean + rule.largest_share * largest
         return mean
 
-    def highest_probability(self, low: float, high: float, threshold: Array, levels: Levels) -> Array:
-        """Upper bounds of the probabilities of requirements whose best similarity lies in [low, high].
+    def highest_probabilities(self, low: Array, high: Array, threshold: Array, levels: Levels) -> Array:
+        """Upper bounds of the probabilities of requirements whose best similarity lies in an interval.
 
         Parameters
         ----------
+        low, high : ndarray of float64, shape (n_interval,)
+            Ends of the intervals.
         threshold : ndarray of float64, shape (n_required,)
         levels : Levels
             All that a candidate may have.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_interval, n_required)
         """
-        config = self.config
-        bound = np.zeros(len(threshold))
-        dissimilar = config.dissimilar
-        if low < dissimilar.below:
-            near = dissimilar.near_base - (max(low, dissimilar.far_below) - dissimilar.far_below)
-            base = max(
-                dissimilar.far_base if low < dissimilar.far_below else 0.0,
-                near if high >= dissimilar.far_below else 0.0,
-            )
-            bound[:] = min(base * (1 + dissimilar.level_weight * levels.ratio[-1]), 1.0)
-        if high >= dissimilar.below:
-            # all that a mixture is summed with is at most what its best level has; slopes are never negative
-            _, mean, _, met, exceed = moments(tuple(threshold.tolist()), levels).max(axis=0)
-            bands = slice(self._limits.searchsorted(low), self._limits.searchsorted(high) + 1)
-            constant, slope, square, cap = self._curves[:, 1, bands]
-            bonus = np.minimum(constant + high * (slope + high * square), cap).max()
-            share = self._shares[2].max()
-            raw = np.where(met > exceed, exceed + share * (met - exceed), exceed)
-            np.maximum(bound, raw * bonus * self._domain_factor[bands].max(), out=bound)
-            if high > config.same_skill.above:
-                rule = config.same_skill
-                np.maximum(bound, rule.base + rule.span * share_met(mean, threshold), out=bound)
-        return self._adjusted(bound, np.zeros(len(threshold)), np.full(len(threshold), high))
+        rule = self.config.dissimilar
+        far = np.where(low < rule.far_below, rule.far_base, 0.0)
+        near = rule.near_base - (np.maximum(low, rule.far_below) - rule.far_below)
+        base = np.maximum(far, np.where(high >= rule.far_below, near, 0.0))
+        dissimilar = np.minimum(base * (1 + rule.level_weight * levels.ratio[-1]), 1.0)
+        bounds = np.where(low < rule.below, dissimilar, 0.0)[:, None].repeat(len(threshold), axis=1)
+
+        # all that a mixture is summed with is at most what its best level has
+        _, mean, _, met, exceed = moments(tuple(threshold.tolist()), levels).max(axis=0)
+        raw = np.where(met > exceed, exceed + self._shares[2].max() * (met - exceed), exceed)
+        # the highest factor of all bands that an interval meets; slopes are never negative
+        factor = np.zeros(len(low))
+        for band, (above, up_to) in enumerate(pairwise([-math.inf, *self._limits.tolist(), math.inf])):
+            constant, slope, square, cap = self._curves[:, 1, band]
+            bonus = np.minimum(constant + high * (slope + high * square), cap)
+            meets = (high >= above) & (low <= up_to)
+            factor = np.maximum(factor, np.where(meets, bonus * self._domain_factor[band].max(), 0.0))
+        similar = high >= rule.below
+        bounds[similar] = np.maximum(bounds[similar], raw * factor[similar, None])
+        same_skill = self.config.same_skill
+        same = high > same_skill.above
+        bounds[same] = np.maximum(bounds[same], same_skill.base + same_skill.span * share_met(mean, threshold))
+        return self._adjusted(bounds, np.zeros_like(bounds), high[:, None])
 
     def _overall(self, probability: Array, best: Array, required: Requirements, candidates: Candidates) -> Array:
         """Scores of the pairs."""
