@@ -67,6 +67,11 @@ class Levels:
         return values
 
     @functools.cached_property
+    def narrow(self) -> bool:
+        """Whether one is narrower than any of the default prior, and may bend between two nodes unseen."""
+        return bool((self.alpha + self.beta).max() > _NARROW)
+
+    @functools.cached_property
     def curves(self) -> tuple[Array, Array, Array]:
         """Distribution function and density at the nodes, and the former at the coarse nodes, transposed."""
         density = np.full((len(_NODES), len(self.ratio)), _TINY)
@@ -117,6 +122,7 @@ def share_met(ratio: Array, threshold: Array) -> Array:
 
 _LEAST_NODE = 1e-7  # a quantile below is not looked for any closer
 _BENT = 0.05  # share by which a slope may differ from that of its bracket; beyond, the cubic is not trusted
+_NARROW = 11.5  # alpha + beta; those of the default prior are 11 at most
 _NEWTON_STEP = 1e-9
 _MOST_STEPS = 60  # halving alone needs 24, from the widest bracket
 _MOST_ROWS = 64  # at one time
@@ -186,7 +192,8 @@ def _quantiles(weights: Array, levels: Levels, p: Array) -> Array:
     twist = first + last - 2 * width
     x: Array = low + u * (first + u * (width - first - twist + u * twist))
 
-    bent = np.logical_or(*np.abs(slopes - width) > _BENT * width) & (width > _LEAST_NODE)
+    bent = np.logical_or(*np.abs(slopes - width) > _BENT * width)
+    bent = (bent | levels.narrow) & (width > _LEAST_NODE)
     if bent.any():
         of_row, of_p = bent.nonzero()
         x[bent] = _newton(p[of_p], weights[of_row], levels, low[bent], high[bent], x[bent])
