@@ -72,12 +72,17 @@ class Levels:
         return bool((self.alpha + self.beta).max() > _NARROW)
 
     @functools.cached_property
-    def curves(self) -> tuple[Array, Array, Array]:
-        """Distribution function and density at the nodes, and the former at the coarse nodes, transposed."""
-        density = np.full((len(_NODES), len(self.ratio)), _TINY)
-        density[1:-1] += _density(self.alpha, self.beta, _NODES[1:-1])
-        cdf = self.cdf(_NODES)
-        return cdf, density, cdf[::_COARSE].T.copy()
+    def curves(self) -> Array:
+        """Distribution function and density at the nodes, shape (n_node, 2, n_level)."""
+        curves = np.full((len(_NODES), 2, len(self.ratio)), _TINY)
+        curves[:, 0] = self.cdf(_NODES)
+        curves[1:-1, 1] += _density(self.alpha, self.beta, _NODES[1:-1])
+        return curves
+
+    @functools.cached_property
+    def raised(self) -> Array:
+        """Distribution function at the nodes and, behind the last level, ones: shape (n_level + 1, n_node)."""
+        return np.vstack([self.curves[:, 0].T, np.ones(len(_NODES))])
 
 
 @functools.lru_cache(maxsize=64)
@@ -125,9 +130,7 @@ _BENT = 0.05  # share by which a slope may differ from that of its bracket; beyo
 _NARROW = 11.5  # alpha + beta; those of the default prior are 11 at most
 _NEWTON_STEP = 1e-9
 _MOST_STEPS = 60  # halving alone needs 24, from the widest bracket
-_MOST_ROWS = 64  # at one time
-_COARSE = 8  # of so many nodes the first is looked at first
-_FINE = np.arange(_COARSE + 1)
+_MOST_ROWS = 32  # at one time: a row is looked for among all nodes
 
 
 def _make_nodes() -> Array:
@@ -135,7 +138,8 @@ def _make_nodes() -> Array:
     return np.concatenate([[0.0], end, np.linspace(0.04, 0.96, 205)[1:-1], 1 - end[::-1], [1.0]])
 
 
-_NODES = _make_nodes()  # 385: a multiple of the coarse step, and one
+_NODES = _make_nodes()
+_ENDS = np.array([-1, 0])[:, None, None]  # of a bracket, from its upper one
 
 
 def _density(alpha: Array, beta: Array, x: Array) -> Array:
@@ -160,44 +164,43 @@ def mixture_quantiles(weights: Array, levels: Levels, probabilities: Array) -> A
     -------
     ndarray of float64, shape (n_mixture, n_probability)
     """
-    quantiles = np.empty((len(weights), len(probabilities)))
-    for start in range(0, len(weights), _MOST_ROWS):
-        block = slice(start, start + _MOST_ROWS)
-        quantiles[block] = _quantiles(weights[block], levels, probabilities)
-    return quantiles
-
-
-def _quantiles(weights: Array, levels: Levels, p: Array) -> Array:
-    cdf, density, coarse_cdf = levels.curves
-    # for each probability the last coarse node that is below it, and then the first node that is not
-    coarse = weights @ coarse_cdf
-    start = np.array([(coarse >= one).argmax(axis=1) for one in p]).T
-    start = np.maximum(start - 1, 0) * _COARSE
-    at_nodes = np.matmul(cdf.take(start[..., None] + _FINE, axis=0), weights[:, None, :, None])[..., 0]
-    reached = at_nodes >= p[:, None]
-    reached[..., -1] = True
-    upper = np.maximum(reached.argmax(axis=2), 1)
-    ends = np.array([upper - 1, upper])  # shape (2, n_mixture, n_probability), as all that is about both ends
-    rows, columns = np.ogrid[: len(weights), : len(p)]
-    at_low, at_high = at_nodes[rows, columns, ends]
-    ends += start
+    p = probabilities[:, None]  # arrays have the shape (n_probability, n_mixture) from here on
+    curves = levels.curves
+    ends = _upper_nodes(weights, levels.raised, p) + _ENDS  # of the brackets, shape (2, n_probability, n_mixture)
+    at_ends = np.matmul(curves.take(ends, axis=0), weights[:, :, None])[..., 0]
+    (at_low, low_density), (at_high, high_density) = at_ends.transpose(0, 3, 1, 2)
     low, high = _NODES.take(ends)
     width = high - low
     rise = np.maximum(at_high - at_low, _TINY)
 
     # the cubic x(u), u from 0 to 1 over the bracket; slopes of at most 3 times its own keep it monotone
-    slopes = rise / np.matmul(density.take(ends, axis=0), weights[:, :, None])[..., 0]
-    first, last = np.minimum(slopes, 3 * width)
+    first, last = rise / low_density, rise / high_density
+    bent = np.maximum(np.abs(first - width), np.abs(last - width)) > _BENT * width
     u = (p - at_low) / rise
+    steepest = 3 * width
+    np.minimum(first, steepest, out=first)
+    np.minimum(last, steepest, out=last)
     twist = first + last - 2 * width
     x: Array = low + u * (first + u * (width - first - twist + u * twist))
 
-    bent = np.logical_or(*np.abs(slopes - width) > _BENT * width)
-    bent = (bent | levels.narrow) & (width > _LEAST_NODE)
-    if bent.any():
-        of_row, of_p = bent.nonzero()
-        x[bent] = _newton(p[of_p], weights[of_row], levels, low[bent], high[bent], x[bent])
-    return x
+    if levels.narrow or np.count_nonzero(bent):
+        bent = (bent | levels.narrow) & (width > _LEAST_NODE)
+        of_p, of_row = bent.nonzero()
+        x[bent] = _newton(probabilities[of_p], weights[of_row], levels, low[bent], high[bent], x[bent])
+    return x.T
+
+
+def _upper_nodes(weights: Array, raised: Array, p: Array) -> NDArray[np.intp]:
+    """The first node behind each quantile, shape (n_probability, n_mixture)."""
+    upper = np.empty((len(p), len(weights)), np.intp)
+    for start in range(0, len(weights), _MOST_ROWS):
+        rows = weights[start : start + _MOST_ROWS]
+        # each row stands higher than the one before: all of them are one ascending array
+        row = np.arange(len(rows))
+        height = 2.0 * row
+        found = np.column_stack([rows, height]).dot(raised).ravel().searchsorted(p + height)
+        upper[:, start : start + _MOST_ROWS] = found - len(_NODES) * row
+    return np.minimum(np.maximum(upper, 1), len(_NODES) - 1)
 
 
 def _newton(p: Array, weights: Array, levels: Levels, low: Array, high: Array, x: Array) -> Array:
@@ -209,7 +212,7 @@ def _newton(p: Array, weights: Array, levels: Levels, low: Array, high: Array, x
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             new = x + missing / density
         new = np.where((new > low) & (new < high), new, (low + high) / 2)
-        x, step = new, np.abs(new - x).max()
+        x, step = new, np.abs(new - x).max(initial=0)
         if step < _NEWTON_STEP:
             break
     return x

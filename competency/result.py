@@ -60,14 +60,15 @@ class MatchResult:
         """Ends of the 95 % interval of each predicted proficiency, shape (n_required, 2)."""
         config = self._model.config
         interval = np.zeros((len(self.required), 2))
-        interval[:, 1] = self.mean + config.dissimilar.margin
-        similar = np.flatnonzero(self._mixtures.max(axis=0))
+        np.add(self.mean, config.dissimilar.margin, out=interval[:, 1])
+        similar = np.logical_or.reduce(self._mixtures, axis=0).nonzero()[0]
         if len(similar):
-            # the candidate's own levels, not those of all who were scored together
-            present = self._mixtures.max(axis=1) > 0
-            levels = levels_of(tuple(self._levels.ratio[present].tolist()), config.beta)
-            weights = self._mixtures[present][:, similar].T.copy()
-            weights /= weights.sum(axis=1, keepdims=True)
+            weights, levels = self._mixtures.T.take(similar, axis=0), self._levels
+            present = np.logical_or.reduce(weights, axis=0)
+            if not present.all():  # the candidate's own levels, not those of all who were scored together
+                levels = levels_of(tuple(levels.ratio[present].tolist()), config.beta)
+                weights = weights.compress(present, axis=1)
+            weights /= np.add.reduce(weights, axis=1, keepdims=True)
             ends = np.array([config.mixture.lower, config.mixture.upper])
             interval[similar] = mixture_quantiles(weights, levels, ends)
         return frozen(interval)
