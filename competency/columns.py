@@ -1,19 +1,20 @@
 """From lists of skills to the columns that the scoring model takes."""
 
-from collections.abc import Sequence
-from itertools import chain
-from operator import attrgetter
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from competency.config import BetaPrior
-from competency.domains import DOMAINS
+from competency.domains import DOMAINS, SkillDomain
 from competency.proficiency import levels_of
 from competency.scoring import Candidates, Requirements
 from competency.skills import Skill
 
 __all__ = ["columns", "first_places"]
+
+_DOMAIN_CODES = {domain: code for code, domain in enumerate(DOMAINS)}
 
 
 def columns(
@@ -29,53 +30,47 @@ def columns(
         What the levels become distributions by.
     """
     required, offered = list(chain.from_iterable(jobs)), list(chain.from_iterable(candidates))
-    shape = (len(candidates), len(candidates[0]))
-    thresholds, ratios = _ratios(required), _ratios(offered).reshape(shape)
-    distinct_thresholds, distinct_ratios = _distinct(thresholds), _distinct(ratios.ravel())
-    domains = _domains(offered).reshape(shape)
+    shape = (len(candidates), -1)
+    required_ratios = [skill.level.ratio for skill in required]
+    offered_ratios = [skill.level.ratio for skill in offered]
+    threshold, thresholds = np.array(required_ratios), tuple(sorted(set(required_ratios)))
+    ratio, ratios = np.array(offered_ratios), tuple(sorted(set(offered_ratios)))
     named: list[bool] = []
+    group: list[int] = []
+    domains: list[list[int]] = []
     for job, candidate in zip(jobs, candidates, strict=True):
-        keys = set(map(_KEY, candidate))
-        named += map(keys.__contains__, map(_KEY, job))
+        keys = {skill.key for skill in candidate}
+        named += [skill.key in keys for skill in job]
+        of_skills = [skill.resolved_domain for skill in candidate]
+        number = {domain: place for place, domain in enumerate(dict.fromkeys(of_skills))}
+        group += [number[domain] for domain in of_skills]
+        domains.append(_codes(number))
+    n_group = max(map(len, domains))
+    sizes = list(map(len, jobs))
     return (
         Requirements(
-            threshold=thresholds,
-            thresholds=distinct_thresholds,
-            threshold_code=np.array(distinct_thresholds).searchsorted(thresholds),
-            domain=_domains(required),
+            threshold=threshold,
+            thresholds=thresholds,
+            threshold_code=np.array(thresholds).searchsorted(threshold),
+            domain=np.array(_codes([skill.resolved_domain for skill in required])),
             named=np.array(named),
-            pair=np.arange(len(jobs)).repeat(list(map(len, jobs))),
+            pair=np.arange(len(jobs)).repeat(sizes),
+            first=np.array([0, *accumulate(sizes[:-1])]),
+            n_required=np.array(sizes),
         ),
         Candidates(
-            ratio=ratios,
-            highest=np.maximum.reduce(ratios, axis=1),
-            levels=levels_of(distinct_ratios, prior),
-            level=np.array(distinct_ratios).searchsorted(ratios),
-            domain=domains,
-            first_of_domain=first_places(domains),
+            ratio=ratio.reshape(shape),
+            levels=levels_of(ratios, prior),
+            level=np.array(ratios).searchsorted(ratio).reshape(shape),
+            group=np.array(group).reshape(shape),
+            # padded, so that all pairs have equally many
+            domain_of_group=np.array([codes + codes[:1] * (n_group - len(codes)) for codes in domains]),
         ),
     )
 
 
-_KEY = attrgetter("key")
-_RATIO = attrgetter("level.ratio")
-_DOMAIN = attrgetter("resolved_domain")
-_DOMAIN_CODES = {domain: code for code, domain in enumerate(DOMAINS)}
-
-
-def _ratios(skills: Sequence[Skill]) -> NDArray[np.float64]:
-    return np.fromiter(map(_RATIO, skills), np.float64, len(skills))
-
-
-def _distinct(ratios: NDArray[np.float64]) -> tuple[float, ...]:
-    ordered = np.sort(ratios)
-    first = np.ones(len(ordered), np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return tuple(ordered[first].tolist())
-
-
-def _domains(skills: Sequence[Skill]) -> NDArray[np.intp]:
-    return np.fromiter(map(_DOMAIN_CODES.__getitem__, map(_DOMAIN, skills)), np.intp, len(skills))
+def _codes(domains: Iterable[SkillDomain]) -> list[int]:
+    return [_DOMAIN_CODES[domain] for domain in domains]
 
 
 def first_places(domains: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -32,6 +32,8 @@ class SkillDomain(StrEnum):
     PROJECT_MANAGEMENT = "project_management"
     GENERAL = "general"
 
+    __hash__ = str.__hash__  # that of the plain text, which it equals; Enum's own is a Python function
+
 
 DOMAINS = tuple(sorted(SkillDomain))  # a domain's code is its place here
 

@@ -333,14 +333,7 @@ class Ranker:
             active = slice(0, n_active)
             self._codes.take(names.take(starts[active] + place), axis=0, out=found[active], mode="clip")
             np.maximum(best[active], found[active], out=best[active])
-        total = np.zeros(len(sizes))
-        least, largest = np.full(len(sizes), np.inf), np.zeros(len(sizes))
-        for column, bounds in enumerate(self._bounds):
-            terms = bounds.take(best[:, column])
-            total += terms
-            np.minimum(least, terms, out=least)
-            np.maximum(largest, terms, out=largest)
-        overall = self._model.blend(total / len(self._bounds), least, largest)
+        overall = self._overall_bounds(best)
         rule = self._model.config.coherence
         # distinct pairs of domains over all pairs: what the harmony can be at most
         room = self._n_domain * np.minimum(sizes, len(DOMAINS)) / (sizes * len(self._bounds))
@@ -349,6 +342,21 @@ class Ranker:
         result = np.empty_like(overall)
         result[order] = overall + _SLACK
         return result
+
+    def _overall_bounds(self, best: NDArray[np.uint8]) -> Array:
+        """Bounds of the overall scores before any bonus, by the codes of the best similarities."""
+        extreme, share = self._model.extreme or (None, 0.0)
+        total: Array = self._bounds[0].take(best[:, 0])
+        outermost = total.copy()
+        for column, bounds in enumerate(self._bounds[1:], 1):
+            terms = bounds.take(best[:, column])
+            total += terms
+            if extreme is not None:
+                extreme(outermost, terms, out=outermost)
+        total *= (1 - share) / len(self._bounds)
+        if extreme is not None:
+            total += share * outermost
+        return total
 
     def _names(self, block: slice) -> tuple[NDArray[np.int32], Codes, Codes]:
         """Names of the entries of some candidates; where those of each start, and how many there are."""
@@ -405,11 +413,10 @@ class Ranker:
         domain = np.where(domain < 0, self._vocabulary.domain[pool.item_name[items]], domain)
         return Candidates(
             ratio=ratio,
-            highest=ratio.max(axis=1),
             levels=levels_of(tuple(ratios.tolist()), self._model.config.beta),
             level=ratios.searchsorted(ratio),
-            domain=domain,
-            first_of_domain=first_places(domain),
+            group=first_places(domain),
+            domain_of_group=domain,
         )
 
     def _requirements(self, named: NDArray[np.bool_]) -> Requirements:
@@ -422,6 +429,8 @@ class Ranker:
             domain=np.tile(one.domain, n_pair),
             named=named.ravel(),
             pair=np.arange(n_pair).repeat(named.shape[1]),
+            first=np.arange(0, named.size, named.shape[1]),
+            n_required=np.full(n_pair, named.shape[1]),
         )
 
     def _score_exactly(self, names: Codes, candidates: Candidates) -> Array:
@@ -445,12 +454,12 @@ class Ranker:
             np.maximum(best, similarities, out=best)
             cells = self._model.weights(similarities, candidates.ratio[:, place, None])
             weights[candidates.level[:, place], rows] += cells
-            of_domain[rows, candidates.first_of_domain[:, place]] += cells
+            of_domain[rows, candidates.group[:, place]] += cells
         main = of_domain.argmax(axis=1)
         return self._model.score_mixtures(
             best.ravel(),
             weights.reshape(len(weights), -1),
-            candidates.domain[rows[:, None], main].ravel(),
+            candidates.domain_of_group[rows[:, None], main].ravel(),
             self._requirements(named),
             candidates,
         ).overall

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,6 @@ from competency.skills import Skill
 __all__ = ["MatchResult"]
 
 Array = NDArray[np.float64]
-
-_NAME = attrgetter("name")
 
 
 def frozen(array: Array) -> Array:
@@ -90,8 +87,10 @@ class MatchResult:
 
     def _spelled_the_same(self) -> list[tuple[int, int]]:
         """Places of the required and the candidate skills whose names are identical."""
-        required, candidate = list(map(_NAME, self.required)), list(map(_NAME, self.candidate))
+        required, candidate = [skill.name for skill in self.required], [skill.name for skill in self.candidate]
         shared = set(required).intersection(candidate)
+        if not shared:
+            return []
         places: dict[str, list[int]] = {name: [] for name in shared}
         for i in compress(range(len(candidate)), map(shared.__contains__, candidate)):
             places[candidate[i]].append(i)
@@ -103,7 +102,8 @@ class MatchResult:
         """One record for each required skill, in the order of the job."""
         columns = (self.probability.tolist(), self.mean.tolist(), self.variance.tolist())
         intervals = zip(*self.interval.T.tolist(), strict=True)
-        return tuple(map(SkillScore._make, zip(map(_NAME, self.required), *columns, intervals, strict=True)))
+        names = [skill.name for skill in self.required]
+        return tuple(map(SkillScore._make, zip(names, *columns, intervals, strict=True)))
 
     def to_dict(self) -> dict[str, Any]:
         """The result of competency-api, of plain Python objects, ready for JSON.

@@ -72,6 +72,8 @@ class Requirements:
         Whether a candidate skill has the required name, normalised.
     pair : ndarray of intp, shape (n_row,)
         Which of the candidates each row is about.
+    first, n_required : ndarray of intp, shape (n_pair,)
+        The first row of each pair, and how many it has.
     """
 
     threshold: Array
@@ -80,6 +82,8 @@ class Requirements:
     domain: Codes
     named: NDArray[np.bool_]
     pair: Codes
+    first: Codes
+    n_required: Codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +94,21 @@ class Candidates:
     ----------
     ratio : ndarray of float64
         Ratios of the levels.
-    highest : ndarray of float64, shape (n_pair,)
-        The highest of each candidate.
     levels : Levels
         The distinct ones.
     level : ndarray of intp
         Place of each level among them.
-    domain : ndarray of intp
-        Codes of the domains.
-    first_of_domain : ndarray of intp
-        For each skill, the place of the candidate's first skill of the same domain.
+    group : ndarray of intp
+        The skills of a candidate by domain: numbers that ascend in the order in which the domains first appear.
+    domain_of_group : ndarray of intp, shape (n_pair, n_group)
+        Codes of the domains, by group; a group that has no skill has the domain of one that has.
     """
 
     ratio: Array
-    highest: Array
     levels: Levels
     level: Codes
-    domain: Codes
-    first_of_domain: Codes
+    group: Codes
+    domain_of_group: Codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,13 @@ class Model:
     def __init__(self, config: ScoringConfig, strategy: str) -> None:
         self.config = config
         self.strategy = check_strategy(strategy)
+        rule = config.strategies
+        # what else than the mean the overall score is made of: the probability that it finds, and its share
+        self.extreme: tuple[np.ufunc, float] | None = {
+            "default": None,
+            "conservative": (np.minimum, rule.least_share),
+            "aggressive": (np.maximum, rule.largest_share),
+        }[strategy]
         self._penalty = np.array([[config.penalties.between(a, b) for b in DOMAINS] for a in DOMAINS])
         self._limits, self._curves, self._domain_factor = _bands(config, self._penalty)
         # share of the direct match: constant, slope over the variance, and cap, where the mean is too low and where not
@@ -176,6 +184,7 @@ class Model:
         self._pair_bands = np.array(
             [(band.above, band.base, band.similarity_weight, band.level_weight) for band in config.pair[::-1]]
         ).T.copy()
+        self._pair_lowest = self._pair_bands[0, 1] if len(config.pair) > 1 else math.inf
 
     def score(self, similarities: Array, required: Requirements, candidates: Candidates) -> Scores:
         """Score rows.
@@ -236,34 +245,30 @@ class Model:
         -------
         ndarray of float64, shape (n_required, n_candidate)
         """
-        scores = np.empty(similarities.shape)
-        for block in row_blocks(*similarities.shape):
-            self._pair_scores(similarities[block], candidate_ratio, threshold[block], scores[block])
+        scores = similarities.copy()
         if same:
-            rows, columns = np.array(same).T
-            limits, base, slope, level_weight = self._pair_bands
-            band = limits.searchsorted(1.0) - 1
-            met = share_met(candidate_ratio[columns], threshold[rows])
-            scores[rows, columns] = base[band] + slope[band] + level_weight[band] * met
+            scores[tuple(zip(*same, strict=True))] = 1.0
+        for block in row_blocks(*scores.shape):
+            self._score_pairs(scores[block], candidate_ratio, threshold[block])
         return scores
 
-    def _pair_scores(self, similarities: Array, candidate_ratio: Array, threshold: Array, out: Array) -> None:
-        """Pairwise scores of some rows, whatever the names."""
+    def _score_pairs(self, cells: Array, candidate_ratio: Array, threshold: Array) -> None:
+        """Pairwise scores of some rows, in place of their similarities."""
         limits, base, slope, level_weight = self._pair_bands
-        met = share_met(candidate_ratio[None].repeat(len(similarities), axis=0), threshold[:, None])
+        met = share_met(candidate_ratio[None].repeat(len(cells), axis=0), threshold[:, None])
         # most skills have little to do with each other: only the cells above the lowest band are looked at again
-        cells = (similarities > limits[1:2].min(initial=math.inf)).ravel().nonzero()[0]
-        higher, higher_met = similarities.ravel().take(cells), met.ravel().take(cells)
-        np.multiply(similarities, slope[0], out=out)
-        out += base[0]
+        places = (cells > self._pair_lowest).ravel().nonzero()[0]
+        higher, higher_met = cells.ravel().take(places), met.ravel().take(places)
+        cells *= slope[0]
+        cells += base[0]
         met *= level_weight[0]
-        out += met
+        cells += met
         band = limits.searchsorted(higher) - 1
         higher *= slope.take(band)
         higher += base.take(band)
         higher_met *= level_weight.take(band)
         higher += higher_met
-        out.reshape(-1)[cells] = higher
+        cells.reshape(-1)[places] = higher
 
     def weights(self, similarity: Array, ratio: Array) -> Array:
         """Weights of candidate skills in the mixture that predicts a proficiency, not scaled."""
@@ -274,21 +279,21 @@ class Model:
     def _mix(self, similarities: Array, pair: Codes, candidates: Candidates) -> tuple[Array, Codes]:
         """Weights of the levels, shape (n_level, n_row), and main domains of the rows."""
         rule = self.config.mixture
-        factor = candidates.ratio * rule.level_weight + 1
+        factor = candidates.ratio * rule.level_weight
+        factor += 1
         n_row, n_candidate = similarities.shape
         weights = np.empty((len(candidates.levels.ratio), n_row))
-        main_domain = np.empty(n_row, np.intp)
+        main_group = np.empty(n_row, np.intp)
+        n_group = candidates.domain_of_group.shape[1]
         for block in row_blocks(n_row, n_candidate):
             # the columns of a single candidate are broadcast over all rows
             own = pair[block] if len(factor) > 1 else pair[:1]
-            cells = similarities[block].copy()
-            cells *= factor.take(own, axis=0)
+            cells = similarities[block] * factor.take(own, axis=0)
             np.maximum(cells, rule.least_weight, out=cells)
             weights[:, block] = _sums(cells, candidates.level.take(own, axis=0), len(weights)).T
-            # a domain's weight stands at its first skill, so that of equal ones argmax takes the first
-            main = _sums(cells, candidates.first_of_domain.take(own, axis=0), n_candidate).argmax(axis=1)
-            main_domain[block] = candidates.domain[own, main]
-        return weights, main_domain
+            # of equally heavy domains argmax takes the one that appears first
+            main_group[block] = _sums(cells, candidates.group.take(own, axis=0), n_group).argmax(axis=1)
+        return weights, candidates.domain_of_group[pair, main_group]
 
     def _similar(
         self,
@@ -310,17 +315,20 @@ class Model:
         raw = exceed + share * (direct - exceed)
         probability: Array = raw * bonus * self._domain_factor[band, required.domain, main_domain]
         same = required.named | (best > rule.above)
-        if same.any():
-            met = rule.base + rule.span * share_met(mean.copy(), required.threshold)
-            probability = np.where(same, met, probability)
+        if np.count_nonzero(same):
+            met = share_met(mean.copy(), required.threshold)
+            met *= rule.span
+            met += rule.base
+            np.copyto(probability, met, where=same)
         return probability
 
     def _dissimilar(self, best: Array, pair: Codes, candidates: Candidates) -> Array:
         """Scores of rows that no candidate skill comes near."""
         rule = self.config.dissimilar
-        highest = candidates.highest.take(pair)
+        highest: Array = np.maximum.reduce(candidates.ratio, axis=1).take(pair)
         base = np.where(best < rule.far_below, rule.far_base, rule.near_base - (best - rule.far_below))
-        return np.minimum(base * (1 + rule.level_weight * highest), 1.0)
+        result: Array = np.minimum(base * (1 + rule.level_weight * highest), 1.0)
+        return result
 
     def _adjusted(self, probability: Array, variance: Array, best: Array) -> Array:
         """Probabilities after the strategy's change."""
@@ -331,15 +339,6 @@ class Model:
             boosted = np.minimum(probability * (1 + rule.boost * (best - rule.boost_above)), 1.0)
             return np.where(best > rule.boost_above, boosted, probability)
         return probability
-
-    def blend(self, mean: Array, least: Array, largest: Array) -> Array:
-        """Scores of pairs by the mean, the least and the largest of their probabilities, before any bonus."""
-        rule = self.config.strategies
-        if self.strategy == "conservative":
-            return (1 - rule.least_share) * mean + rule.least_share * least
-        if self.strategy == "aggressive":
-            return (1 - rule.largest_share) * mean + rule.largest_share * largest
-        return mean
 
     def highest_probabilities(self, low: Array, high: Array, threshold: Array, levels: Levels) -> Array:
         """Upper bounds of the probabilities of requirements whose best similarity lies in an interval.
@@ -382,27 +381,27 @@ class Model:
 
     def _overall(self, probability: Array, best: Array, required: Requirements, candidates: Candidates) -> Array:
         """Scores of the pairs."""
-        n_pair = len(candidates.ratio)
-        n_required = np.bincount(required.pair, minlength=n_pair)
-        mean = np.bincount(required.pair, probability, n_pair) / n_required
-        first = n_required.cumsum() - n_required
-        least, largest = np.minimum.reduceat(probability, first), np.maximum.reduceat(probability, first)
-        overall = self.blend(mean, least, largest)
-        coherence = self.config.coherence
-        in_range = (overall >= coherence.least_score) & (overall <= coherence.largest_score)
-        for pair in in_range.nonzero()[0]:
-            rows = slice(first[pair], first[pair] + n_required[pair])
-            overall[pair] += self._coherence_bonus(best[rows], required.domain[rows], candidates.domain[pair])
+        first, n_required = required.first, required.n_required
+        overall = np.add.reduceat(probability, first) / n_required
+        if self.extreme is not None:
+            ufunc, share = self.extreme
+            overall = (1 - share) * overall + share * ufunc.reduceat(probability, first)
+        coherence, n_candidate = self.config.coherence, candidates.ratio.shape[1]
+        for pair, score in enumerate(overall.tolist()):
+            if coherence.least_score <= score <= coherence.largest_score:
+                rows = slice(first[pair], first[pair] + n_required[pair])
+                domains = candidates.domain_of_group[pair]
+                overall[pair] += self._coherence_bonus(best[rows], required.domain[rows], domains, n_candidate)
         return np.minimum(overall, 1.0, out=overall)
 
-    def _coherence_bonus(self, best: Array, required: Codes, candidate: Codes) -> float:
+    def _coherence_bonus(self, best: Array, required: Codes, candidate: Codes, n_candidate: int) -> float:
         """Bonus for a pair; the harmony of its domains divides by all pairs of skills, as competency-api does."""
         rule = self.config.coherence
         similarity = fmean(best.tolist())
-        if min(len(required), len(candidate)) < rule.least_skills or similarity <= rule.similarity_above:
+        if min(len(required), n_candidate) < rule.least_skills or similarity <= rule.similarity_above:
             return 0.0
         domains = product(sorted(set(required.tolist())), sorted(set(candidate.tolist())))
-        harmony = sum(1 - float(self._penalty[a, b]) for a, b in domains) / (len(required) * len(candidate))
+        harmony = sum(1 - float(self._penalty[a, b]) for a, b in domains) / (len(required) * n_candidate)
         if harmony <= rule.harmony_above:
             return 0.0
         bonus = rule.base + rule.similarity_weight * (similarity - rule.similarity_above)
@@ -411,11 +410,11 @@ class Model:
 
 def _sums(cells: Array, codes: Codes, n_code: int) -> Array:
     """Sums of each row's cells by code, in the order of the cells, shape (n_row, n_code)."""
-    bins = np.empty(cells.shape, np.intp)
-    bins[:] = codes
-    bins += np.arange(0, len(cells) * n_code, n_code)[:, None]
-    sums = np.bincount(bins.reshape(-1), cells.reshape(-1), len(cells) * n_code)
-    return np.asarray(sums, np.float64).reshape(-1, n_code)
+    n_row, n_column = cells.shape
+    bins = np.arange(0, n_row * n_code, n_code).repeat(n_column).reshape(n_row, n_column)
+    bins += codes
+    sums = np.bincount(bins.ravel(), cells.ravel(), n_row * n_code)
+    return np.asarray(sums, np.float64).reshape(n_row, n_code)
 
 
 def _bands(config: ScoringConfig, penalty: Array) -> tuple[Array, Array, Array]:

@@ -52,11 +52,11 @@ def embed(embedder: Embedder, names: Sequence[str]) -> NDArray[np.float32]:
     if vectors.shape != (len(names), embedder.dim):
         raise EmbedderError(f"{who} returned shape {vectors.shape}: expected {(len(names), embedder.dim)}")
     squares: NDArray[np.floating] = np.einsum("ij,ij->i", vectors, vectors)
+    # rows that are off by rounding alone stay as they are: mostly all, and then nothing is copied
+    if np.maximum.reduce(np.abs(squares - 1), initial=0) < 2 * _ROUNDING:
+        return vectors
     lengths = np.sqrt(squares)
     off = np.abs(lengths - 1)
-    # rows that are off by rounding alone stay as they are: mostly all, and then nothing is copied
-    if (off < _ROUNDING).all():
-        return vectors
     if not (off <= _LENGTH_TOLERANCE).all():
         _check_lengths(who, names, vectors, lengths)
     lengths[(off < _ROUNDING) | (lengths == 0)] = 1
