@@ -12,7 +12,7 @@ from competency.proficiency import levels_of
 from competency.scoring import Candidates, Requirements
 from competency.skills import Skill
 
-__all__ = ["columns", "first_places"]
+__all__ = ["columns", "domain_groups"]
 
 _DOMAIN_CODES = {domain: code for code, domain in enumerate(DOMAINS)}
 
@@ -73,11 +73,17 @@ def _codes(domains: Iterable[SkillDomain]) -> list[int]:
     return [_DOMAIN_CODES[domain] for domain in domains]
 
 
-def first_places(domains: NDArray[np.intp]) -> NDArray[np.intp]:
-    """For each skill of each candidate, the place of the first skill of the same domain."""
+def domain_groups(domains: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """`group` and `domain_of_group` of `Candidates`, from codes of domains of shape (n_pair, n_candidate)."""
     n_pair, n_candidate = domains.shape
-    bins = domains + np.arange(0, n_pair * len(DOMAINS), len(DOMAINS))[:, None]
+    pair, place = np.arange(n_pair)[:, None], np.arange(n_candidate)
+    bins = domains + len(DOMAINS) * pair
     first = np.empty(n_pair * len(DOMAINS), np.intp)
     # of the places that are written to one bin the last stays, and they are written from the last skill to the first
-    first[bins[:, ::-1]] = np.arange(n_candidate - 1, -1, -1)
-    return first[bins]
+    first[bins[:, ::-1].ravel()] = np.tile(place[::-1], n_pair)
+    place_of_first = first[bins]
+    number = (place_of_first == place).cumsum(axis=1) - 1
+    group = number[pair, place_of_first]
+    domain_of_group = domains[:, :1].repeat(group.max() + 1, axis=1)
+    domain_of_group[pair, group] = domains
+    return group, domain_of_group

@@ -4,7 +4,7 @@ import functools
 import operator
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ from competency.pool_builder import DOMAINS, MAX_LEVEL, PoolBuilder, check_descr
 from competency.records import JsonLines, ParquetRows, Records
 from competency.skills import ProficiencyLevel, Skill
 
-__all__ = ["CandidatePool", "Vocabulary", "key_checksum"]
+__all__ = ["CandidatePool", "Items", "Vocabulary", "key_checksum"]
 
 _PROGRESS_EVERY = 4096  # candidates
 _BLOCK = 4096  # embeddings checked at a time
@@ -49,6 +49,42 @@ class Vocabulary:
             ((codes[classify(name)], key_checksum(normalise(name))) for name in names), np.dtype("i1,u4")
         )
         self.domain, self.key_checksum = columns["f0"], columns["f1"]
+
+
+class Items:
+    """What the scoring model needs to know of a pool's items.
+
+    Parameters
+    ----------
+    pool : CandidatePool
+        The pool, whose items are in order.
+
+    Attributes
+    ----------
+    ratios : ndarray of float64, shape (n_level,)
+        The distinct ratios of the levels, ascending.
+    level : ndarray of int32, shape (n_item,)
+        Place of each item's ratio among them.
+    domain : ndarray of int8, shape (n_item,)
+        Codes of the domains, as given or as the names are classified.
+    """
+
+    def __init__(self, pool: "CandidatePool") -> None:
+        self.ratios = np.empty(0)
+        for _, ratio in self._ratios(pool):
+            self.ratios = np.union1d(self.ratios, ratio)
+        self.level = np.empty(len(pool.item_name), np.int32)
+        self.domain = np.empty(len(pool.item_name), np.int8)
+        for block, ratio in self._ratios(pool):
+            self.level[block] = self.ratios.searchsorted(ratio)
+            given = pool.item_domain[block]
+            self.domain[block] = np.where(given < 0, pool.vocabulary.domain[pool.item_name[block]], given)
+
+    @staticmethod
+    def _ratios(pool: "CandidatePool") -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        for start in range(0, len(pool.item_value), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            yield block, pool.item_value[block] / pool.item_max[block]
 
 
 def key_checksum(key: str) -> int:
@@ -132,6 +168,18 @@ class CandidatePool:
     def vocabulary(self) -> Vocabulary:
         """What ranking needs to know of the names; made once, when it is first asked for."""
         return Vocabulary(self.name(place) for place in range(len(self.name_offsets) - 1))
+
+    @functools.cached_property
+    def item_columns(self) -> Items:
+        """What ranking needs to know of the items; checked and made once, when it is first asked for.
+
+        Raises
+        ------
+        PoolError
+            Where the items are damaged.
+        """
+        self.check_items()
+        return Items(self)
 
     @classmethod
     def build(

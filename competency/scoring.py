@@ -195,39 +195,44 @@ class Model:
             Cosine similarities of each row's requirement to the skills of its candidate.
         """
         best = np.maximum.reduce(similarities, axis=1)
-        return self.score_mixtures(best, *self._mix(similarities, required.pair, candidates), required, candidates)
+        weights, main_domain = self._mix(similarities, required.pair, candidates)
+        # Sums run from one level to the next: zeros of levels that only others have do not change them.
+        terms = moments(required.thresholds, candidates.levels).take(required.threshold_code, axis=2)
+        terms *= weights[:, None]
+        figures = self.score_mixtures(best, np.add.reduce(terms, axis=0), main_domain, required, candidates)
+        weights[:, best < self.config.dissimilar.below] = 0
+        return Scores(*figures, weights, candidates.levels)
 
     def score_mixtures(
-        self, best: Array, weights: Array, main_domain: Codes, required: Requirements, candidates: Candidates
-    ) -> Scores:
+        self, best: Array, sums: Array, main_domain: Codes, required: Requirements, candidates: Candidates
+    ) -> tuple[Array, Array, Array, Array]:
         """Score rows whose mixtures are known.
 
         Parameters
         ----------
         best : ndarray of float64, shape (n_row,)
             The best similarity of each row.
-        weights : ndarray of float64, shape (n_level, n_row)
-            Sums of the weights of the candidate skills of each level; overwritten.
+        sums : ndarray of float64, shape (5, n_row)
+            Sums of what `moments` has of the levels, times their weights.
         main_domain : ndarray of intp, shape (n_row,)
-            Code of the domain with the largest sum.
+            Code of the domain with the largest sum of weights.
+
+        Returns
+        -------
+        overall, probability, mean, variance : ndarray of float64
+            As in `Scores`.
         """
-        # Sums run from one level to the next: zeros of levels that only others have do not change them.
-        terms = moments(required.thresholds, candidates.levels).take(required.threshold_code, axis=2)
-        terms *= weights[:, None]
-        sums = np.add.reduce(terms, axis=0)
         mean, second_moment, direct, exceed = sums[1:] / sums[0]
         variance = second_moment - mean * mean
         probability = self._similar(best, required, main_domain, mean, variance, direct, exceed)
 
         dissimilar = (best < self.config.dissimilar.below).nonzero()[0]
         if len(dissimilar):
-            weights[:, dissimilar] = 0
             mean[dissimilar] = self._dissimilar(best[dissimilar], required.pair[dissimilar], candidates)
             probability[dissimilar] = mean[dissimilar]
             variance[dissimilar] = self.config.dissimilar.variance
         probability = self._adjusted(probability, variance, best)
-        overall = self._overall(probability, best, required, candidates)
-        return Scores(overall, probability, mean, variance, weights, candidates.levels)
+        return self._overall(probability, best, required, candidates), probability, mean, variance
 
     def pairwise(
         self, similarities: Array, candidate_ratio: Array, threshold: Array, same: Sequence[tuple[int, int]]
@@ -270,7 +275,7 @@ class Model:
         higher += higher_met
         cells.reshape(-1)[places] = higher
 
-    def weights(self, similarity: Array, ratio: Array) -> Array:
+    def weights(self, similarity: NDArray[np.floating], ratio: Array) -> Array:
         """Weights of candidate skills in the mixture that predicts a proficiency, not scaled."""
         rule = self.config.mixture
         weights: Array = similarity * (1 + rule.level_weight * ratio)

@@ -162,8 +162,9 @@ def test_why():
     assert sum(carrier.share for carrier in analysis) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("top", [10, None])
 @pytest.mark.parametrize("budget", ["600 kB", "1 MiB", None])
-def test_the_plan_predicts_the_peak(budget):
+def test_the_plan_predicts_the_peak(budget, top):
     pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
     from benchmarks.heap.measure import measure
 
@@ -175,13 +176,13 @@ def test_the_plan_predicts_the_peak(budget):
         ((str(i), [items[k] for k in rng.integers(len(items), size=20)]) for i in range(6000)), matcher.embedder
     )
     job = [items[k] for k in range(0, 750, 50)]
-    plan = matcher.plan(job, pool, memory_budget=budget)
-    peak = measure(lambda: matcher.rank(job, pool, memory_budget=budget)).peak_bytes
+    plan = matcher.plan(job, pool, top, memory_budget=budget)
+    peak = measure(lambda: matcher.rank(job, pool, top, memory_budget=budget)).peak_bytes
     assert plan.peak_bytes == pytest.approx(peak, rel=0.1)
     if budget:
         assert peak <= {"600 kB": 600_000, "1 MiB": 2**20}[budget]
-    within = matcher.rank(job, pool, memory_budget=budget)
-    np.testing.assert_array_equal(within.scores, matcher.rank(job, pool).scores)
+    within = matcher.rank(job, pool, top, memory_budget=budget)
+    np.testing.assert_array_equal(within.scores, matcher.rank(job, pool, top).scores)
 
 
 def test_a_budget_that_is_too_small():
