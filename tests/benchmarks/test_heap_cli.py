@@ -68,28 +68,28 @@ def test_diff(recorded, capsys):
 
 @pytest.fixture
 def statistics(tmp_path, capsys):
-    """What memray itself says of a small match."""
-    arguments = ["match", "--candidates", "10", "--required", "5", "-o", str(tmp_path / "out.json")]
+    """What memray itself says of a match in which one line makes most blocks, and one most bytes, by far."""
+    arguments = ["match", "--candidates", "100", "--required", "50", "-o", str(tmp_path / "out.json")]
     assert main(["record", *arguments, "--keep", str(tmp_path / "kept.bin")]) == 0
     capsys.readouterr()
     return compute_statistics(str(tmp_path / "kept.bin"))
 
 
 def test_report(capsys, statistics):
-    assert main(["report", "match", "embed", "--candidates", "10", "--required", "5"]) == 0
+    assert main(["report", "match", "embed", "--candidates", "100", "--required", "50"]) == 0
     out = capsys.readouterr().out
-    assert "match: size 10x5, names real" in out
+    assert "match: size 100x50, names real" in out
     assert "per skill" in out
     (function, file, line), _ = statistics.top_locations_by_size[0]
     assert f" {function} ({'/'.join(Path(file).parts[-2:])}:{line})" in out
 
 
 def test_report_as_json(capsys, statistics):
-    assert main(["report", "match", "import", "--candidates", "10", "--required", "5", "--json"]) == 0
+    assert main(["report", "match", "import", "--candidates", "100", "--required", "50", "--json"]) == 0
     match, package = json.loads(capsys.readouterr().out)
-    assert match["parameters"] == {"size": "10x5", "names": "real"}
+    assert match["parameters"] == {"size": "100x50", "names": "real"}
     assert match["mean_bytes"] == match["allocated_bytes"] / match["allocations"]
-    assert match["peak_bytes_per_skill"] == match["peak_bytes"] / 15
+    assert match["peak_bytes_per_skill"] == match["peak_bytes"] / 150
     (function, _, line), _ = statistics.top_locations_by_count[0]
     assert (match["top_by_count"][0]["function"], match["top_by_count"][0]["line"]) == (function, line)
     assert match["allocations"] >= sum(site["blocks"] for site in match["top_by_count"])
