@@ -20,7 +20,8 @@ from competency.ranking import (
     all_candidates,
     best_candidates,
     carriers,
-    make_plan,
+    group_plan,
+    name_codes,
     parse_budget,
 )
 from competency.result import MatchResult
@@ -226,19 +227,101 @@ class SkillMatcher:
         EmbedderError
             Where the embedder returns something else than embeddings.
         """
-        job = _skill_list("required", required)
-        sizes = self._sizes(job, pool, top)
-        plan = make_plan(sizes, parse_budget(memory_budget))
-        units = embed(self.embedder, [skill.name for skill in job])
-        requirements, _ = columns([job], [job], self.config.beta)
-        ranker = Ranker(self._model, requirements, [skill.key for skill in job], units, pool, sizes, plan)
+        jobs = [_skill_list("required", required)]
+        return next(self._rank(jobs, pool, top, explain, parse_budget(memory_budget), progress))
+
+    def rank_many(
+        self,
+        jobs: Iterable[Iterable[Skill]],
+        pool: CandidatePool,
+        top: int | None = 10,
+        *,
+        explain: bool = False,
+        memory_budget: int | str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Ranking]:
+        """The best candidates of a pool for each of many jobs, which share the passes over the pool.
+
+        Parameters
+        ----------
+        jobs : iterable of iterable of Skill
+            The skills of each job.
+        pool, top, explain, memory_budget
+            As for `rank`; the results of the jobs that were ranked before come on top of the budget.
+        progress : callable, optional
+            Called with the numbers of candidates looked at so far and in all, each counted once a job.
+
+        Returns
+        -------
+        list of Ranking
+            Those that `rank` gives for each job.
+
+        Raises
+        ------
+        SkillError
+            Where a job is empty or holds something else than `Skill`; nothing is ranked then.
+        PoolError, ConfigError, EmbedderError
+            As for `rank`.
+        """
+        checked = []
+        for position, job in enumerate(jobs):
+            try:
+                checked.append(_skill_list("required", job))
+            except SkillError as error:
+                raise SkillError(f"job {position}: {error}") from None
+        return list(self._rank(checked, pool, top, explain, parse_budget(memory_budget), progress))
+
+    def _rank(
+        self,
+        jobs: Sequence[Skills],
+        pool: CandidatePool,
+        top: int | None,
+        explain: bool,
+        budget: float,
+        progress: Callable[[int, int], None] | None,
+    ) -> Iterator[Ranking]:
+        self._check_rankable(pool, top)
+
+        def report(done: int, n_jobs: int) -> Callable[[int], None] | None:
+            if progress is None:
+                return None
+            return lambda n: progress(done * len(pool) + n_jobs * n, len(jobs) * len(pool))
+
+        done = 0
+        while done < len(jobs):
+            sizes, plan = group_plan(pool, list(map(len, jobs[done:])), top, budget)
+            group = jobs[done : done + sizes.n_jobs]
+            yield from self._rank_group(group, pool, top, explain, sizes, plan, report(done, len(group)))
+            done += len(group)
+
+    def _rank_group(
+        self,
+        jobs: Sequence[Skills],
+        pool: CandidatePool,
+        top: int | None,
+        explain: bool,
+        sizes: Sizes,
+        plan: Plan,
+        progress: Callable[[int], None] | None,
+    ) -> Iterator[Ranking]:
+        skills = [skill for job in jobs for skill in job]
+        units = embed(self.embedder, [skill.name for skill in skills])
+        codes = name_codes(pool, [skill.key for skill in skills], units)
+        rankers, start = [], 0
+        for job in jobs:
+            own = slice(start, start + len(job))
+            start = own.stop
+            requirements, _ = columns([job], [job], self.config.beta)
+            rankers.append(Ranker(self._model, requirements, units[own], codes[:, own], pool, sizes, plan))
         if top is None:
-            positions, scores = all_candidates(ranker, progress)
-            return Ranking(positions, scores, (), (), len(pool), pool)
-        positions, scores, n_scored = best_candidates(ranker, top, progress)
-        results = tuple(self._match_pooled(job, units, pool, position) for position in positions.tolist())
-        reasons = tuple(map(carriers, results)) if explain else ()
-        return Ranking(positions, scores, results, reasons, n_scored, pool)
+            found = [all_candidates(ranker, progress) for ranker in rankers]
+        else:
+            found = best_candidates(rankers, codes, top, progress)
+        for job, ranker, (positions, scores, n_scored) in zip(jobs, rankers, found, strict=True):
+            best = positions.tolist() if top is not None else []
+            results = tuple(self._match_pooled(job, ranker.units, pool, position) for position in best)
+            reasons = tuple(map(carriers, results)) if explain else ()
+            yield Ranking(positions, scores, results, reasons, n_scored, pool)
 
     def plan(
         self,
@@ -249,15 +332,17 @@ class SkillMatcher:
         memory_budget: int | str | None = None,
     ) -> Plan:
         """How `rank` would go about it, and the heap that it would take at most; parameters and errors as there."""
-        return make_plan(self._sizes(_skill_list("required", required), pool, top), parse_budget(memory_budget))
+        lengths = [len(_skill_list("required", required))]
+        self._check_rankable(pool, top)
+        _, plan = group_plan(pool, lengths, top, parse_budget(memory_budget))
+        return plan
 
-    def _sizes(self, job: Skills, pool: CandidatePool, top: int | None) -> Sizes:
+    def _check_rankable(self, pool: CandidatePool, top: int | None) -> None:
         if not isinstance(pool, CandidatePool):
             raise PoolError(f"pool {shown(pool)}: expected a CandidatePool")
         if top is not None and (not isinstance(top, int) or isinstance(top, bool) or top < 1):
             raise ConfigError(f"top {shown(top)}: expected an integer of 1 or more, or None")
         pool.check_embedder(self.embedder)
-        return Sizes(pool, len(job), top)
 
     def _match_pooled(self, job: Skills, units: NDArray[np.float32], pool: CandidatePool, position: int) -> MatchResult:
         """The match of a candidate of a pool, by the pool's vectors."""

@@ -8,8 +8,10 @@ scored, by the code that `SkillMatcher.match` runs on its own rows.
 import functools
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +38,7 @@ _NAMED = 255  # code of a name that is the required one
 _FINE = np.concatenate([np.linspace(0.1, 0.2, 12), np.linspace(0.2, 0.3, 21)[1:], np.linspace(0.3, 0.9, 191)[1:]])
 _LIMITS = np.append(_FINE, 0.95)  # codes of similarities: the number of limits below
 _NAMES = 256  # whose codes are made at one time
+_MOST_COLUMNS = 256  # required skills of jobs that share a pass
 _ROWS = 8192  # of a column that are looked through at one time
 _BLOCK_CANDIDATES = 8192  # of a block
 _AT_ONCE = 64  # scored in full at most; after the first so many of a block twice as many are chosen, and so on
@@ -174,15 +177,16 @@ class Sizes:
     ----------
     pool : CandidatePool
         The pool.
-    n_required : int
-        Required skills of the job.
+    lengths : sequence of int
+        How many skills each of the jobs requires that are ranked for together.
     top : int, optional
         How many candidates are asked for.
     """
 
-    def __init__(self, pool: CandidatePool, n_required: int, top: int | None) -> None:
+    def __init__(self, pool: CandidatePool, lengths: Sequence[int], top: int | None) -> None:
         self._pool = pool
-        self._n_required = n_required
+        self._n_required = max(lengths)
+        self._lengths = lengths
         self._top = top
         self.ratios = pool.item_columns.ratios
         self._n_domain = len(np.bincount(pool.item_columns.domain).nonzero()[0])
@@ -191,7 +195,7 @@ class Sizes:
 
     def plan(self, share: float) -> Plan:
         """The plan with blocks of a share of their usual size."""
-        pool, n_required = self._pool, self._n_required
+        pool, n_required, n_column = self._pool, self._n_required, sum(self._lengths)
         mean_size = len(pool.items) / len(pool)
         n_candidates = min(max(int(share * _BLOCK_CANDIDATES), 1), len(pool))
         n_entries = max(int(share * _BLOCK_ENTRIES), self.largest)
@@ -200,8 +204,8 @@ class Sizes:
         skills = min(in_block * mean_size, n_entries)
 
         n_names = len(pool.embeddings)
-        fixed = n_required * (n_names + 8 * 256 + 4 * pool.dim) + _OBJECTS
-        coding = 20 * n_required * min(n_names, _NAMES)
+        fixed = n_column * (n_names + 8 * 256 + 4 * pool.dim) + _OBJECTS
+        coding = 20 * n_column * min(n_names, _NAMES)
         one = self.of_one(math.ceil(mean_size))
         scoring = max(min(stack, one * min(in_block, _AT_ONCE)), self.of_one(self.largest))
         if self._top is None:
@@ -210,11 +214,16 @@ class Sizes:
             fixed += 4 * n_required * n_names
             scoring = max(min(stack, one * in_block), largest) + 24 * in_block + 8 * len(pool) + _CLOSE_BUFFERS
             return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, scoring, 32 * len(pool))))
-        bounding = max(12 * skills + 16 * in_block, 4 * skills + (104 + 2 * n_required) * in_block) + _BUFFERS
-        result = 490 * mean_size + n_required * (8 * mean_size + 60) + 600
-        results = min(self._top, len(pool)) * result
-        peak = fixed + max(coding, bounding, 24 * in_block + scoring, results)
-        return Plan(n_candidates, n_entries, stack, int(peak))
+        bounding = max(12 * skills + 16 * in_block, 4 * skills + (104 + 2 * n_column) * in_block) + _BUFFERS
+        scoring += (n_column + 40) * in_block
+        n_top = min(self._top, len(pool))
+        results = sum(n_top * (490 * mean_size + n * (8 * mean_size + 60) + 600) for n in self._lengths)
+        return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, bounding, scoring, results)))
+
+    @property
+    def n_jobs(self) -> int:
+        """How many jobs are ranked for together."""
+        return len(self._lengths)
 
     def of_one(self, size: int) -> int:
         """What scoring one candidate in full takes."""
@@ -230,21 +239,113 @@ class Sizes:
         return 64 * size + self._n_required * max(summing, 280)
 
 
-def make_plan(sizes: Sizes, budget: float) -> Plan:
-    """The largest blocks that keep the heap within a budget, up to a size from which on larger ones gain nothing.
+def group_plan(pool: CandidatePool, lengths: Sequence[int], top: int | None, budget: float) -> tuple[Sizes, Plan]:
+    """How many jobs are ranked for together, of those whose lengths are given, and how.
+
+    As many as share a pass with profit and keep the heap within the budget; where a single job does not, its blocks are
+    cut smaller. Larger blocks than the usual ones gain nothing.
 
     Raises
     ------
     ConfigError
         Where the budget is too small.
     """
-    plan, share = sizes.plan(1.0), 1.0
+    n_jobs = 1 if top is None else max(bisect_right(list(accumulate(lengths)), _MOST_COLUMNS), 1)
+    while True:
+        sizes = Sizes(pool, lengths[:n_jobs], top)
+        plan, share = sizes.plan(1.0), 1.0
+        if plan.peak_bytes <= budget or n_jobs == 1:
+            break
+        n_jobs //= 2
     while plan.peak_bytes > budget:
         share *= 0.8
         if share * _STACK_BYTES < 1:
             raise ConfigError(f"memory_budget of {budget:.0f} bytes: expected at least {plan.peak_bytes}")
         plan = sizes.plan(share)
-    return plan
+    return sizes, plan
+
+
+def name_codes(pool: CandidatePool, keys: Sequence[str], units: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Codes of the similarities of all names to required ones, shape (n_name, n_required).
+
+    Parameters
+    ----------
+    pool : CandidatePool
+        The names.
+    keys : sequence of str
+        The normalised names of the required skills.
+    units : ndarray of float32, shape (n_required, dim)
+        Their vectors, of unit length.
+    """
+    codes = np.empty((len(pool.embeddings), len(keys)), np.uint8)
+    for start in range(0, len(codes), _NAMES):
+        block = slice(start, start + _NAMES)
+        codes[block] = _LIMITS.searchsorted(pool.embeddings[block] @ units.T)
+    for column, key in enumerate(keys):
+        for name in np.flatnonzero(pool.vocabulary.key_checksum == key_checksum(key)):
+            if normalise(pool.name(int(name))) == key:
+                codes[name, column] = _NAMED
+    return codes
+
+
+def blocks(pool: CandidatePool, plan: Plan) -> Iterator[slice]:
+    """The candidates, block by block."""
+    offsets, start = pool.offsets, 0
+    while start < len(pool):
+        stop = min(start + plan.block_candidates, len(pool))
+        last = offsets[start] + plan.block_entries
+        stop = start + max(int(offsets[start : stop + 1].searchsorted(last, side="right")) - 1, 1)
+        yield slice(start, stop)
+        start = stop
+
+
+def checked_offsets(pool: CandidatePool, block: slice) -> Codes:
+    """The offsets of some candidates; `PoolError` where these or their items are damaged."""
+    offsets = pool.offsets[block.start : block.stop + 1].astype(np.intp)
+    if offsets[0] < 0 or offsets[-1] > len(pool.items) or not (offsets[1:] > offsets[:-1]).all():
+        raise pool.damaged(f"offsets of candidates {block.start} to {block.stop}", "numbers that ascend")
+    items = pool.items[offsets[0] : offsets[-1]]
+    if items.min() < 0 or items.max() >= len(pool.item_name):
+        raise pool.damaged(f"items of candidates {block.start} to {block.stop}", f"0 to {len(pool.item_name) - 1}")
+    return offsets
+
+
+class BestCodes(NamedTuple):
+    """What a pass over some candidates finds.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8, shape (n_candidate, n_required)
+        Code of the best similarity, those with the most skills first.
+    order : ndarray of intp, shape (n_candidate,)
+        Which of the candidates that were asked for each row is.
+    sizes : ndarray of intp, shape (n_candidate,)
+        How many skills each row's candidate has.
+    """
+
+    codes: NDArray[np.uint8]
+    order: Codes
+    sizes: Codes
+
+
+def best_codes(pool: CandidatePool, codes: NDArray[np.uint8], block: slice) -> BestCodes:
+    """The best similarities of some candidates that follow each other, by `name_codes`."""
+    offsets = checked_offsets(pool, block)
+    names = pool.item_name.take(pool.items[offsets[0] : offsets[-1]])
+    starts, sizes = offsets[:-1] - offsets[0], np.diff(offsets)
+    order = np.argsort(-sizes, kind="stable")
+    starts, sizes = starts[order], sizes[order]
+    best = np.zeros((len(sizes), codes.shape[1]), np.uint8)
+    found = np.empty_like(best)
+    # one skill of each candidate at a time, of those that have so many: they stand first
+    n_active = len(sizes)
+    for place in range(int(sizes[0])):
+        while sizes[n_active - 1] <= place:
+            n_active -= 1
+        active = slice(0, n_active)
+        codes.take(names.take(starts[active] + place), axis=0, out=found[active], mode="clip")
+        np.maximum(best[active], found[active], out=best[active])
+    return BestCodes(best, order, sizes)
 
 
 class Ranker:
@@ -256,10 +357,10 @@ class Ranker:
         The scoring model.
     required : Requirements
         The rows of the job, for one pair.
-    keys : sequence of str
-        The normalised names of the required skills.
     units : ndarray of float32, shape (n_required, dim)
-        Their vectors, of unit length.
+        Vectors of the required skills, of unit length.
+    codes : ndarray of uint8, shape (n_name, n_required)
+        Codes of the similarities of all names to them.
     pool : CandidatePool
         The pool.
     sizes : Sizes
@@ -272,69 +373,37 @@ class Ranker:
         self,
         model: Model,
         required: Requirements,
-        keys: Sequence[str],
         units: NDArray[np.float32],
+        codes: NDArray[np.uint8],
         pool: CandidatePool,
         sizes: Sizes,
         plan: Plan,
     ) -> None:
         self._model = model
         self._required = required
-        self._units = units
+        self.units = units
+        self._codes = codes
         self.pool = pool
-        self._plan = plan
+        self.plan = plan
         self._sizes = sizes
-        self._vocabulary = pool.vocabulary
-        self._codes = self._name_codes(keys)
         self._bounds = _bounds(model, required, sizes.ratios)
         self._n_domain = len(set(required.domain.tolist()))
 
-    def _name_codes(self, keys: Sequence[str]) -> NDArray[np.uint8]:
-        """Codes of the similarities of all names to the required ones, shape (n_name, n_required)."""
-        pool = self.pool
-        codes = np.empty((len(pool.embeddings), len(keys)), np.uint8)
-        for start in range(0, len(codes), _NAMES):
-            block = slice(start, start + _NAMES)
-            codes[block] = _LIMITS.searchsorted(pool.embeddings[block] @ self._units.T)
-        for column, key in enumerate(keys):
-            for name in np.flatnonzero(self._vocabulary.key_checksum == key_checksum(key)):
-                if normalise(pool.name(int(name))) == key:
-                    codes[name, column] = _NAMED
-        return codes
+    @property
+    def n_required(self) -> int:
+        """Required skills of the job."""
+        return len(self.units)
 
-    def blocks(self) -> Iterator[slice]:
-        """The candidates, block by block."""
-        offsets, start = self.pool.offsets, 0
-        while start < len(self.pool):
-            stop = min(start + self._plan.block_candidates, len(self.pool))
-            last = offsets[start] + self._plan.block_entries
-            stop = start + max(int(offsets[start : stop + 1].searchsorted(last, side="right")) - 1, 1)
-            yield slice(start, stop)
-            start = stop
-
-    def bounds(self, block: slice) -> Array:
-        """Upper bounds of the overall scores of some candidates that follow each other."""
-        names, starts, sizes = self._names(block)
-        order = np.argsort(-sizes, kind="stable")
-        starts, sizes = starts[order], sizes[order]
-        best = np.zeros((len(sizes), self._codes.shape[1]), np.uint8)
-        found = np.empty_like(best)
-        # one skill of each candidate at a time, of those that have so many: they stand first
-        n_active = len(sizes)
-        for place in range(int(sizes[0])):
-            while sizes[n_active - 1] <= place:
-                n_active -= 1
-            active = slice(0, n_active)
-            self._codes.take(names.take(starts[active] + place), axis=0, out=found[active], mode="clip")
-            np.maximum(best[active], found[active], out=best[active])
-        overall = self._overall_bounds(best)
+    def bounds(self, best: BestCodes) -> Array:
+        """Upper bounds of the overall scores of candidates, by the best similarities to this job."""
+        overall = self._overall_bounds(best.codes)
         rule = self._model.config.coherence
         # distinct pairs of domains over all pairs: what the harmony can be at most
-        room = self._n_domain * np.minimum(sizes, len(DOMAINS)) / (sizes * len(self._bounds))
+        room = self._n_domain * np.minimum(best.sizes, len(DOMAINS)) / (best.sizes * len(self._bounds))
         bonus = (room > rule.harmony_above) & (overall >= rule.least_score)
         overall[bonus] = np.maximum(overall[bonus], np.minimum(overall[bonus], rule.largest_score) + rule.cap)
         result = np.empty_like(overall)
-        result[order] = overall + _SLACK
+        result[best.order] = overall + _SLACK
         return result
 
     def _overall_bounds(self, best: NDArray[np.uint8]) -> Array:
@@ -352,30 +421,13 @@ class Ranker:
             total += share * outermost
         return total
 
-    def _names(self, block: slice) -> tuple[NDArray[np.int32], Codes, Codes]:
-        """Names of the entries of some candidates; where those of each start, and how many there are."""
-        offsets = self.check(block)
-        items = self.pool.items[offsets[0] : offsets[-1]]
-        return self.pool.item_name.take(items), offsets[:-1] - offsets[0], np.diff(offsets)
-
-    def check(self, block: slice) -> Codes:
-        """The offsets of some candidates; `PoolError` where these or their items are damaged."""
-        pool = self.pool
-        offsets = pool.offsets[block.start : block.stop + 1].astype(np.intp)
-        if offsets[0] < 0 or offsets[-1] > len(pool.items) or not (offsets[1:] > offsets[:-1]).all():
-            raise pool.damaged(f"offsets of candidates {block.start} to {block.stop}", "numbers that ascend")
-        items = pool.items[offsets[0] : offsets[-1]]
-        if items.min() < 0 or items.max() >= len(pool.item_name):
-            raise pool.damaged(f"items of candidates {block.start} to {block.stop}", f"0 to {len(pool.item_name) - 1}")
-        return offsets
-
     def score(self, positions: Codes) -> Array:
         """Overall scores of some candidates, as `SkillMatcher.match` computes them."""
         return self._in_stacks(positions, self._score_exactly, self._sizes.of_one, _AT_ONCE)
 
     def score_all(self, block: slice) -> Array:
         """Overall scores of candidates that follow each other, by similarities that are right to 1e-6."""
-        self.check(block)
+        checked_offsets(self.pool, block)
         positions = np.arange(block.start, block.stop)
         return self._in_stacks(positions, self._score_closely, self._sizes.of_one_closely, len(positions))
 
@@ -391,7 +443,7 @@ class Ranker:
         sizes = self.pool.offsets[positions + 1] - self.pool.offsets[positions]
         for size in np.unique(sizes).tolist():
             places = np.flatnonzero(sizes == size)
-            step = min(max(self._plan.stack_bytes // of_one(size), 1), most)
+            step = min(max(self.plan.stack_bytes // of_one(size), 1), most)
             for start in range(0, len(places), step):
                 stack = places[start : start + step]
                 items = self.pool.items[self.pool.offsets[positions[stack]][:, None] + np.arange(size)]
@@ -430,12 +482,12 @@ class Ranker:
 
     def _score_exactly(self, names: Codes, candidates: Candidates) -> Array:
         named = (self._codes[names] == _NAMED).any(axis=1)
-        similarities = cosine_rows(self._units[None], self.pool.embeddings, names)
+        similarities = cosine_rows(self.units[None], self.pool.embeddings, names)
         return self._model.score(similarities, self._requirements(named), candidates).overall
 
     def _score_closely(self, names: Codes, candidates: Candidates) -> Array:
         n_pair, size = names.shape
-        n_required = len(self._units)
+        n_required = len(self.units)
         similarities = self._similarities.take(names.ravel(), axis=0)
         best = _largest(similarities.reshape(n_pair, size, n_required))
         cells = self._model.weights(similarities, candidates.ratio.reshape(-1, 1))
@@ -465,7 +517,7 @@ class Ranker:
     @functools.cached_property
     def _similarities(self) -> NDArray[np.float32]:
         """Cosine similarities of all names to the required ones, shape (n_name, n_required)."""
-        similarities: NDArray[np.float32] = self.pool.embeddings @ self._units.T
+        similarities: NDArray[np.float32] = self.pool.embeddings @ self.units.T
         return np.clip(similarities, -1, 1, out=similarities)
 
     @functools.cached_property
@@ -505,52 +557,88 @@ class _Top:
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self.n_scored = 0
         self.positions: Codes = np.empty(0, np.intp)
         self.scores: Array = np.empty(0)
+        self._positions: Codes = np.empty(0, np.intp)  # of those who are not scored yet
+        self._bounds: Array = np.empty(0)
 
     @property
     def least(self) -> float:
         """The score that a candidate must reach."""
         return float(self.scores[-1]) if len(self.scores) == self._size else -math.inf
 
-    def add(self, positions: Codes, scores: Array) -> None:
-        positions, scores = np.concatenate([self.positions, positions]), np.concatenate([self.scores, scores])
+    def offer(self, ranker: Ranker, bounds: Array, start: int) -> None:
+        """Take note of those of a block who may be among the best; `start` is the block's first position."""
+        likely = np.flatnonzero(bounds >= self.least)
+        self._positions = np.concatenate([self._positions, likely + start])
+        self._bounds = np.concatenate([self._bounds, bounds[likely]])
+        if len(self._positions) >= _AT_ONCE:
+            self.settle(ranker)
+
+    def settle(self, ranker: Ranker) -> None:
+        """Score those who were noted, the most likely first, as long as they may be among the best."""
+        order = np.argsort(-self._bounds, kind="stable")
+        positions, bounds = self._positions[order], self._bounds[order]
+        self._positions, self._bounds = positions[:0], bounds[:0]
+        done, step = 0, _AT_ONCE
+        while done < len(positions) and bounds[done] >= self.least:
+            chosen = slice(done, done + step)
+            likely = bounds[chosen] >= self.least
+            self._add(positions[chosen][likely], ranker)
+            done, step = done + step, 2 * step
+
+    def _add(self, positions: Codes, ranker: Ranker) -> None:
+        self.n_scored += len(positions)
+        scores = np.concatenate([self.scores, ranker.score(positions)])
+        positions = np.concatenate([self.positions, positions])
         best = np.lexsort((positions, -scores))[: self._size]
         self.positions, self.scores = positions[best], scores[best]
 
 
-def best_candidates(ranker: Ranker, top: int, progress: Callable[[int, int], None] | None) -> tuple[Codes, Array, int]:
-    """Positions and scores of the best candidates, and how many had to be scored in full."""
-    best = _Top(min(top, len(ranker.pool)))
-    n_scored = 0
-    for block in ranker.blocks():
-        n_scored += _add_best(ranker, block, best)
+def best_candidates(
+    rankers: Sequence[Ranker], codes: NDArray[np.uint8], top: int, progress: Callable[[int], None] | None
+) -> list[tuple[Codes, Array, int]]:
+    """For each job the positions and scores of the best candidates, and how many had to be scored in full.
+
+    Parameters
+    ----------
+    rankers : sequence of Ranker
+        Of the same pool and plan.
+    codes : ndarray of uint8, shape (n_name, total of n_required)
+        Their codes, side by side.
+    top : int
+        How many candidates are asked for.
+    progress : callable, optional
+        Called with the number of candidates looked at so far.
+    """
+    pool = rankers[0].pool
+    tops = [_Top(min(top, len(pool))) for _ in rankers]
+    for block in blocks(pool, rankers[0].plan):
+        _add_block(rankers, codes, tops, block)
         if progress is not None:
-            progress(block.stop, len(ranker.pool))
-    return best.positions, best.scores, n_scored
+            progress(block.stop)
+    for ranker, of_job in zip(rankers, tops, strict=True):
+        of_job.settle(ranker)
+    return [(of_job.positions, of_job.scores, of_job.n_scored) for of_job in tops]
 
 
-def _add_best(ranker: Ranker, block: slice, best: _Top) -> int:
-    """Add the best of a block; how many of it were scored in full."""
-    bounds = ranker.bounds(block)
-    order = np.argsort(-bounds, kind="stable")
-    done = n_scored = 0
-    step = _AT_ONCE
-    while done < len(order) and bounds[order[done]] >= best.least:
-        chosen = order[done : done + step]
-        chosen = chosen[bounds[chosen] >= best.least] + block.start
-        best.add(chosen, ranker.score(chosen))
-        n_scored += len(chosen)
-        done, step = done + step, 2 * step
-    return n_scored
+def _add_block(rankers: Sequence[Ranker], codes: NDArray[np.uint8], tops: Sequence[_Top], block: slice) -> None:
+    """Add the best of some candidates; a function, so that nothing of a block is alive while the next is looked at."""
+    best = best_codes(rankers[0].pool, codes, block)
+    start = 0
+    for ranker, of_job in zip(rankers, tops, strict=True):
+        own = slice(start, start + ranker.n_required)
+        start = own.stop
+        of_job.offer(ranker, ranker.bounds(best._replace(codes=best.codes[:, own])), block.start)
 
 
-def all_candidates(ranker: Ranker, progress: Callable[[int, int], None] | None) -> tuple[Codes, Array]:
-    """Positions and scores of everyone, the best first."""
+def all_candidates(ranker: Ranker, progress: Callable[[int], None] | None) -> tuple[Codes, Array, int]:
+    """Positions and scores of everyone, the best first, and how many they are."""
     scores = np.empty(len(ranker.pool))
-    for block in ranker.blocks():
+    for block in blocks(ranker.pool, ranker.plan):
         scores[block] = ranker.score_all(block)
         if progress is not None:
-            progress(block.stop, len(ranker.pool))
+            progress(block.stop)
     positions = np.argsort(-scores, kind="stable")
-    return positions, scores[positions]
+    return positions, scores[positions], len(positions)

@@ -402,6 +402,10 @@ class Model:
     def _coherence_bonus(self, best: Array, required: Codes, candidate: Codes, n_candidate: int) -> float:
         """Bonus for a pair; the harmony of its domains divides by all pairs of skills, as competency-api does."""
         rule = self.config.coherence
+        # no two domains count twice: long lists have no harmony
+        most_pairs = min(len(required), len(DOMAINS)) * min(n_candidate, len(DOMAINS))
+        if most_pairs <= rule.harmony_above * len(required) * n_candidate:
+            return 0.0
         similarity = fmean(best.tolist())
         if min(len(required), n_candidate) < rule.least_skills or similarity <= rule.similarity_above:
             return 0.0

@@ -20,7 +20,7 @@ from competency import (
 from competency.columns import columns
 from competency.config import BetaPrior, Dissimilar, Mixture, SameSkill
 from competency.embedding import embed
-from competency.ranking import Ranker, Sizes, make_plan
+from competency.ranking import Ranker, best_codes, group_plan, name_codes
 
 STEMS = ["Data Analysis", "Data Analyst", "Software Testing", "Tester", "Sales", "Team Leadership", "Welding", "SQL"]
 NAMES = STEMS + [f"{stem} {i}" for stem in STEMS for i in range(4)] + [stem.upper() for stem in STEMS]
@@ -103,12 +103,12 @@ def test_no_score_is_above_its_bound(seed, strategy, config):
     rng = np.random.default_rng(seed)
     matcher = SkillMatcher(HashingEmbedder(16), strategy, config)
     pool, job = some_pool(rng, 60, matcher.embedder, most=30), some_skills(rng, 8)
-    sizes = Sizes(pool, len(job), 1)
+    sizes, plan = group_plan(pool, [len(job)], 1, np.inf)
     units = embed(matcher.embedder, [skill.name for skill in job])
     requirements, _ = columns([job], [job], config.beta)
-    keys = [skill.key for skill in job]
-    ranker = Ranker(matcher._model, requirements, keys, units, pool, sizes, make_plan(sizes, np.inf))
-    bounds = ranker.bounds(slice(0, len(pool)))
+    codes = name_codes(pool, [skill.key for skill in job], units)
+    ranker = Ranker(matcher._model, requirements, units, codes, pool, sizes, plan)
+    bounds = ranker.bounds(best_codes(pool, codes, slice(0, len(pool))))
     assert (bounds >= by_match(matcher, job, pool)[1]).all()
 
 
@@ -250,6 +250,48 @@ def test_progress():
         [Skill("SQL", ProficiencyLevel(1, 5))], pool, 3, progress=lambda done, total: calls.append((done, total))
     )
     assert calls[-1] == (40, 40)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(STRATEGIES), st.sampled_from([2, 50, None]))
+def test_many_jobs_get_the_rankings_of_each(seed, strategy, top):
+    rng = np.random.default_rng(seed)
+    matcher = SkillMatcher(HashingEmbedder(32), strategy)
+    pool, jobs = some_pool(rng, 80, matcher.embedder), [some_skills(rng, 90) for _ in range(rng.integers(9))]
+    calls = []
+    budget = int(rng.choice([1_500_000, 10**9]))
+    together = matcher.rank_many(
+        jobs, pool, top, explain=True, memory_budget=budget, progress=lambda *numbers: calls.append(numbers)
+    )
+    alone = [matcher.rank(job, pool, top, explain=True) for job in jobs]
+    assert len(together) == len(jobs)
+    for ranking, expected in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(ranking.positions, expected.positions)
+        if top is not None:
+            np.testing.assert_array_equal(ranking.scores, expected.scores)
+            assert [result.to_dict() for result in ranking.results] == [r.to_dict() for r in expected.results]
+            assert ranking.carriers == expected.carriers
+        np.testing.assert_allclose(ranking.scores, expected.scores, rtol=0, atol=1e-6)
+    assert calls == sorted(calls)
+    assert calls[-1:] == [(80 * len(jobs), 80 * len(jobs))] * bool(jobs)
+
+
+def test_the_budget_holds_for_many_jobs():
+    pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
+    from benchmarks.heap.measure import measure
+
+    rng = np.random.default_rng(12)
+    matcher = SkillMatcher(HashingEmbedder(32))
+    pool, jobs = some_pool(rng, 3000, matcher.embedder), [some_skills(rng, 30) for _ in range(12)]
+    for budget in (1_500_000, 4_000_000):
+        profile = measure(lambda budget=budget: matcher.rank_many(jobs, pool, 5, memory_budget=budget), by_site=True)
+        assert profile.peak_bytes - profile.end_bytes < budget
+
+
+def test_a_job_of_many_that_is_not_usable():
+    pool = some_pool(np.random.default_rng(13), 5, HashingEmbedder())
+    with pytest.raises(SkillError, match=r"^job 1: required skills \[\]: expected at least one skill$"):
+        SkillMatcher().rank_many([[Skill("SQL", ProficiencyLevel(1, 5))], []], pool)
 
 
 def test_from_a_file(tmp_path):
