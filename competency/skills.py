@@ -24,10 +24,13 @@ def _integer(what: str, value: object) -> int:
 
 
 class _Ratio:
-    ratio: float  # computed once; declared in a base, so that it is no field
+    """What is computed once; a base has it, so that it is no field."""
+
+    __slots__ = ("ratio",)
+    ratio: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ProficiencyLevel(_Ratio):
     """A level of proficiency, `value` out of `max`.
 
@@ -61,13 +64,17 @@ class ProficiencyLevel(_Ratio):
             raise SkillError(f"level value {shown(self.value)}: expected 0 to {shown(self.max)}")
         object.__setattr__(self, "ratio", self.value / self.max)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.value, self.max)
+
 
 class _Derived:
-    key: str  # as `_Ratio.ratio`
+    __slots__ = ("key", "resolved_domain")  # as in `_Ratio`
+    key: str
     resolved_domain: SkillDomain
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Skill(_Derived):
     """A skill that a candidate has or a job requires.
 
@@ -114,6 +121,9 @@ class Skill(_Derived):
         if self.domain is not None:
             object.__setattr__(self, "domain", as_domain(self.domain))
         object.__setattr__(self, "resolved_domain", self.domain or classify(self.name))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.level, self.domain)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
