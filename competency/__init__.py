@@ -1,5 +1,6 @@
 """Match a candidate's skills to the required skills of a job."""
 
+from competency import families
 from competency.api import batch_match_score, init_logging, match_score
 from competency.config import ScoringConfig
 from competency.domains import SkillDomain, classify, domain_penalty
@@ -44,6 +45,7 @@ __all__ = [
     "batch_match_score",
     "classify",
     "domain_penalty",
+    "families",
     "init_logging",
     "match_score",
 ]

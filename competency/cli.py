@@ -252,7 +252,7 @@ def _ranking_csv(ranking: Ranking) -> str:
             for place, (candidate_id, score) in enumerate(zip(ranking.ids, ranking.scores.tolist(), strict=True))
         )
         return text.getvalue().rstrip("\n")
-    writer.writerow(["rank", "id", "score", "required", "probability", "skill", "similarity", "share"])
+    writer.writerow(["rank", "id", "score", "required", "probability", "skill", "similarity", "share", "family"])
     for record in _ranking_records(ranking):
         for requirement in record["requirements"]:
             for carrier in requirement["carried_by"]:
@@ -273,7 +273,8 @@ def _ranking_table(ranking: Ranking) -> str:
         lines.append(f"{record['rank']:>6}  {record['score']:>5.3f}  {_printable(record['id'])}")
         for requirement in record["requirements"] if ranking.carriers else ():
             carried = ", ".join(
-                f"{_printable(carrier['name'])} ({carrier['share']:.0%}, cosine {carrier['similarity']:.2f})"
+                f"{_printable(carrier['name'])} ({carrier['share']:.0%}, cosine {carrier['similarity']:.2f}"
+                f"{', same family: ' + carrier['family'] if carrier['family'] else ''})"
                 for carrier in requirement["carried_by"]
             )
             lines.append(

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
+from competency import families
 from competency.columns import domain_groups
 from competency.domains import DOMAINS
 from competency.errors import ConfigError, shown
@@ -82,11 +83,15 @@ class Carrier(NamedTuple):
         Its cosine similarity to the required one.
     share : float
         Its share in the prediction, in [0, 1].
+    family : str or None
+        The family of names that do the same job (see `competency.families`) that it shares with the required skill;
+        None where it shares none, or has the same name.
     """
 
     name: str
     similarity: float
     share: float
+    family: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,11 +132,14 @@ def carriers(result: MatchResult, most: int = 3) -> tuple[tuple[Carrier, ...], .
     """For each requirement the candidate skills with the largest share in its prediction."""
     shares = result.shares
     names = [skill.name for skill in result.candidate]
+
+    def carrier(i: int, j: int) -> Carrier:
+        family = families.shared(result.required[j].name, names[i])
+        similarity, share = float(result.similarities[i, j]), float(shares[i, j])
+        return Carrier(names[i], similarity, share, family.name if family else None)
+
     return tuple(
-        tuple(
-            Carrier(names[i], float(result.similarities[i, j]), float(shares[i, j]))
-            for i in np.argsort(-shares[:, j], kind="stable")[:most].tolist()
-        )
+        tuple(carrier(i, j) for i in np.argsort(-shares[:, j], kind="stable")[:most].tolist())
         for j in range(len(result.required))
     )
 

@@ -380,6 +380,20 @@ def test_rank_explains(ranked, capsys):
     assert f"{best.name} ({best.share:.0%}, cosine {best.similarity:.2f})" in lines[2]
 
 
+def test_rank_explains_by_families(tmp_path, capsys):
+    (tmp_path / "job.json").write_text(json.dumps([{"name": "Jenkins", "level": {"value": 4, "max": 5}}]))
+    CandidatePool.build([("a", [Skill("GitLab CI", ProficiencyLevel(4, 5))])]).save(tmp_path / "cvs.pool")
+    arguments = ["rank", "--required", str(tmp_path / "job.json"), "--pool", str(tmp_path / "cvs.pool"), "--explain"]
+    main(arguments)
+    assert re.search(r"GitLab CI \(100%, cosine -?\d\.\d\d, same family: CI/CD servers\)", capsys.readouterr().out)
+    main([*arguments, "--csv"])
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["family"] == "CI/CD servers"
+    main([*arguments, "--json"])
+    (carrier,) = json.loads(capsys.readouterr().out)[0]["requirements"][0]["carried_by"]
+    assert carrier["family"] == "CI/CD servers"
+
+
 def test_rank_json(ranked, capsys):
     arguments, expected = ranked
     main([*arguments, "--top", "4", "--json"])

@@ -160,6 +160,15 @@ def test_why():
     weights = np.maximum(similarities * (1 + 0.5 * np.array([[0.8], [0.2]])), 0.01)
     assert analysis[0].share == pytest.approx(weights[0, 0] / weights[:, 0].sum())
     assert sum(carrier.share for carrier in analysis) == pytest.approx(1)
+    assert {carrier.family for carrier in (*analysis, *welding)} == {None}
+
+
+def test_why_names_the_family():
+    level = ProficiencyLevel(4, 5)
+    pool = CandidatePool.build([("a", [Skill("GitLab CI", level), Skill("jenkins", level), Skill("Welding", level)])])
+    ranking = SkillMatcher().rank([Skill("Jenkins", level)], pool, 1, explain=True)
+    families = {carrier.name: carrier.family for carrier in ranking.carriers[0][0]}
+    assert families == {"GitLab CI": "CI/CD servers", "jenkins": None, "Welding": None}
 
 
 @pytest.mark.parametrize("top", [10, None])
