@@ -179,8 +179,8 @@ def _read(text: str) -> _Knowledge:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"families.toml: {error}") from None
     _check_keys("families.toml", tables, {"family", "field"}, {"ambiguous"})
-    families = tuple(map(_family, tables["family"]))
-    fields = tuple(map(_field, tables["field"]))
+    families = tuple(map(_family, _tables("family", tables["family"])))
+    fields = tuple(map(_field, _tables("field", tables["field"])))
 
     names: dict[str, str] = {}
     owners: tuple[Family | Field, ...] = (*families, *fields)
@@ -235,6 +235,8 @@ def _family(table: dict[str, Any]) -> Family:
     _check_keys("family", table, {"name", "does", "domain", "members"}, {"spellings"})
     name = table["name"]
     spellings = table.get("spellings", {})
+    if not isinstance(spellings, dict):
+        raise ConfigError(f"spellings {shown(spellings)} of {name!r}: expected a table of members")
     members = _texts(f"members of {name!r}", table["members"], _FEWEST_MEMBERS)
     for member in spellings:
         if member not in members:
@@ -252,6 +254,12 @@ def _field(table: dict[str, Any]) -> Field:
     name = table["name"]
     members = _texts(f"members of field {name!r}", table["members"], _FEWEST_MEMBERS)
     return Field(name, members, _texts(f"spellings of field {name!r}", table.get("spellings", [])))
+
+
+def _tables(what: str, tables: object) -> list[dict[str, Any]]:
+    if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
+        raise ConfigError(f"{what} {shown(tables)}: expected tables, each behind [[{what}]]")
+    return tables
 
 
 def _check_keys(what: str, table: Mapping[str, Any], required: set[str], optional: set[str]) -> None:

@@ -268,6 +268,12 @@ def test_a_small_file_is_read():
     [
         (FAMILY + FIELD + "[[", "families.toml: "),
         (FAMILY, "keys ['family']: expected ['family', 'field']"),
+        (FAMILY.replace("[[family]]", "[family]") + FIELD, "expected tables, each behind [[family]]"),
+        ("field = 3\n" + FAMILY, "field 3: expected tables, each behind [[field]]"),
+        (
+            FAMILY + 'spellings = ["Ballpoint"]\n' + FIELD,
+            "spellings ['Ballpoint'] of 'Pens': expected a table of members",
+        ),
         (FAMILY + "colour = 1\n" + FIELD, "'Pens' with keys ['colour', "),
         (FAMILY.replace("does", "did") + FIELD, "'did'"),
         (FAMILY.replace('"Pens"', "7") + FIELD, "name 7 of a family: expected text"),
