@@ -294,6 +294,11 @@ def _setup_rank(n_candidates: int, job: str) -> tuple[Any, ...]:
     return SkillMatcher(crowd.CrowdEmbedder()), crowd.required_skills(job), crowd.candidate_pool(n_candidates)
 
 
+def _setup_rank_many(n_candidates: int, n_jobs: int) -> tuple[Any, ...]:
+    matcher, _, candidates = _setup_rank(n_candidates, "fits")
+    return matcher, [crowd.required_skills(f"field {number}") for number in range(n_jobs)], candidates
+
+
 def _setup_overlap(percent: int) -> tuple[Any, ...]:
     from competency import SkillMatcher
 
@@ -377,6 +382,20 @@ OPERATIONS = {
             needs=("SkillMatcher.rank", "CandidatePool"),
             setup=_setup_rank,
             run=lambda matcher, job, candidates: matcher.rank(job, candidates),
+        ),
+        Operation(
+            "rank_everyone",
+            {"n_candidates": (10_000,), "job": ("fits", "nobody fits")},
+            needs=("SkillMatcher.rank", "CandidatePool"),
+            setup=_setup_rank,
+            run=lambda matcher, job, candidates: matcher.rank(job, candidates, None),
+        ),
+        Operation(
+            "rank_many",
+            {"n_candidates": (10_000,), "n_jobs": (20,)},
+            needs=("SkillMatcher.rank_many", "CandidatePool"),
+            setup=_setup_rank_many,
+            run=lambda matcher, jobs, candidates: matcher.rank_many(jobs, candidates),
         ),
         Operation(
             "large_match",

@@ -123,12 +123,17 @@ class CrowdEmbedder:
 
 
 def job(kind: str) -> list[tuple[int, int]]:
-    """Names and levels that a job requires: of one field for "fits", from the whole vocabulary for "nobody fits"."""
+    """Names and levels that a job requires.
+
+    Of one field for "fits" and, each of another one, for "field 0" to "field 174"; from the whole vocabulary for
+    "nobody fits".
+    """
     rng = random.Random(f"crowd job/{kind}")
+    first = FIELD * int(kind.removeprefix("field ")) if kind.startswith("field ") else 0
     required: dict[int, int] = {}
     while len(required) < N_REQUIRED:
         share = rng.random()
-        name = int(_zipf(FIELD).searchsorted(share) if kind == "fits" else share * N_NAMES)
+        name = int(share * N_NAMES) if kind == "nobody fits" else first + int(_zipf(FIELD).searchsorted(share))
         required.setdefault(name, 1 + int(rng.random() * LEVELS))
     return list(required.items())
 

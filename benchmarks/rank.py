@@ -42,7 +42,8 @@ class Rank(common.Speed):
             for _ in bare_pass(similarities, names, offsets):
                 pass
 
-        return common.ratio_in_turns(lambda: matcher.rank(required, pool), bare)
+        run = common.OPERATIONS[self.operation].run
+        return common.ratio_in_turns(lambda: run(matcher, required, pool), bare)
 
     track_ratio_to_bare_pass.unit = "times"
 

@@ -51,6 +51,7 @@ def test_jobs():
     assert len(set(fits)) == len(set(nobody)) == 25
     assert {name // crowd.FIELD for name in fits} == {0}
     assert len({name // crowd.FIELD for name in nobody}) > 15
+    assert {name // crowd.FIELD for name, _ in crowd.job("field 19")} == {19}
 
 
 def test_vectors_cluster():

@@ -21,6 +21,8 @@ CLASSES = {
     "batch": "Batch",
     "match_many": "MatchMany",
     "rank": "Rank",
+    "rank_everyone": "RankEveryone",
+    "rank_many": "RankMany",
     "overlap": "Overlap",
     "to_dict": "ToDict",
     "start": "Import",
@@ -51,7 +53,8 @@ def test_the_names(found):
     expected |= {f"{file}.{name}Heap.{series}" for file, name in CLASSES.items() for series in HEAP}
     expected |= {"start.Import.time_process"}
     expected |= {"match.MatchGrowth.track_allocations_exponent", "match.MatchGrowth.track_peak_heap_exponent"}
-    expected |= {"match_many.MatchMany.track_ratio_to_loop", "rank.RankGrowth.track_peak_heap_exponent"}
+    expected |= {"match_many.MatchMany.track_ratio_to_loop", "rank_many.RankMany.track_ratio_to_loop"}
+    expected |= {"rank.RankGrowth.track_peak_heap_exponent", "rank_everyone.RankEveryone.track_ratio_to_bare_pass"}
     expected |= {f"rank.RankMillion.{face}" for face in FACES}
     expected |= {f"rank.{name}.track_ratio_to_bare_pass" for name in ("Rank", "RankMillion")}
     expected |= {f"large_match.LargeMatch.track_{what}" for what in LARGE}
