@@ -10,7 +10,8 @@ import json
 import operator
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from benchmarks.heap.profile import METRICS, Frame, Profile, ProgramPoint, Site,
 from benchmarks.heap.tree import printable
 from benchmarks.heap.units import format_bytes
 
-__all__ = ["THRESHOLD", "page"]
+__all__ = ["THRESHOLD", "SharedLibrary", "embedded", "page", "script_hash"]
 
 THRESHOLD = 0.001  # share of a total; frames that are smaller by every metric are merged
 
@@ -137,11 +138,37 @@ def _described(profile: Profile, name: str) -> str:
     )
 
 
-def _hash(script: str) -> str:
+def embedded(data: Any) -> str:
+    """JSON that may stand in a page: ASCII, so U+2028 is escaped; no tag, comment or entity can begin in it."""
+    text = json.dumps(data, separators=(",", ":"))
+    return re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def script_hash(script: str) -> str:
+    """What a Content-Security-Policy calls a script that stands in the page."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
-def page(profile: Profile, before: Profile | None = None) -> str:
+@dataclass(frozen=True)
+class SharedLibrary:
+    """The chart library in a file beside many pages.
+
+    Parameters
+    ----------
+    address : str
+        Of the file, from the page.
+    loader : str
+        A script that defines ``site.library(address)``, a promise of the library.
+    links : mapping of str to str
+        From addresses to names of pages to go on to.
+    """
+
+    address: str
+    loader: str
+    links: Mapping[str, str]
+
+
+def page(profile: Profile, before: Profile | None = None, shared: SharedLibrary | None = None) -> str:
     """A page that shows a profile, or how it differs from the one before.
 
     Parameters
@@ -150,11 +177,13 @@ def page(profile: Profile, before: Profile | None = None) -> str:
         What is shown.
     before : Profile, optional
         What it is compared with.
+    shared : SharedLibrary, optional
+        Where to find the chart library; by default it stands in the page.
 
     Returns
     -------
     str
-        HTML, with all that it needs within.
+        HTML, with all that it needs within, except for a shared library.
 
     Raises
     ------
@@ -174,15 +203,19 @@ def page(profile: Profile, before: Profile | None = None) -> str:
         else [_site_row(site) for site in sites(profile.points)],
     }
     template, script = (Path(__file__).with_name(name).read_text("utf-8") for name in ("page.html", "page.js"))
+    library, sources = get_plotlyjs(), ""
+    if shared:
+        library, sources = f"{shared.loader}\nsite.ready = site.library({json.dumps(shared.address)});\n", " 'self'"
+    links = [f'<a href="{escape(link)}">{escape(name)}</a>' for link, name in (shared.links if shared else {}).items()]
     parts = {
         "title": escape(printable(" and ".join(shown.command for shown in profiles.values()))),
-        "scripts": f"{_hash(get_plotlyjs())} {_hash(script)}",
+        "scripts": " ".join(map(script_hash, dict.fromkeys((get_plotlyjs(), library, script)))) + sources,
+        "links": f"<nav>{' '.join(links)}</nav>" if links else "",
         "described": "\n".join(_described(shown, f"{name}: " * bool(name)) for name, shown in profiles.items()),
         "summary": _summary(list(profiles.values())),
         "order": "the largest change first" if before else "the most bytes first",
-        # ASCII, so U+2028 is escaped; no tag, comment or entity can begin in it
-        "data": re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", json.dumps(data, separators=(",", ":"))),
-        "plotly": get_plotlyjs(),
+        "data": embedded(data),
+        "plotly": library,
         "script": script,
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)

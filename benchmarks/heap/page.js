@@ -256,7 +256,7 @@ if (statusColumn >= 0) {
   }
 }
 const graphs = Object.entries(data.graphs).map(([name, tree]) => new FlameGraph(name, tree));
-const draw = () => graphs.forEach((graph) => graph.draw());
+const draw = () => globalThis.Plotly && graphs.forEach((graph) => graph.draw());
 
 let pending;
 function drawSoon() {
@@ -280,4 +280,5 @@ for (const event of ["beforeprint", "afterprint"]) {
   });
 }
 filter();
-draw();
+if (globalThis.Plotly) draw();
+else site.ready.then(draw); // the library is in a file of its own

@@ -11,7 +11,7 @@ from benchmarks.heap.profile import Site
 from benchmarks.heap.tree import frame_text
 from benchmarks.heap.units import format_bytes
 
-__all__ = ["OperationReport", "report"]
+__all__ = ["OperationReport", "count_skills", "report"]
 
 TOP = 5  # sites that are shown
 
@@ -92,7 +92,7 @@ def _site(site: Site) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _count_skills(params: Mapping[str, Any]) -> int:
+def count_skills(params: Mapping[str, Any]) -> int:
     """Skills that an operation with these parameters works on."""
     if "size" in params:
         return sum(map(int, params["size"].split("x")))
@@ -106,4 +106,4 @@ def report(operation: Operation, params: tuple[Any, ...]) -> OperationReport:
     """Measure an operation with some parameters."""
     heap = measure(operation.run, setup=partial(operation.setup, *params), by_site=True)
     named = dict(zip(operation.params, params, strict=True))
-    return OperationReport(operation.name, named, _count_skills(named), heap)
+    return OperationReport(operation.name, named, count_skills(named), heap)

@@ -1,8 +1,8 @@
-"""Sizes, for people."""
+"""Sizes and times, for people."""
 
 import re
 
-__all__ = ["format_bytes", "parse_bytes"]
+__all__ = ["format_bytes", "parse_bytes", "percent", "seconds", "short"]
 
 _SCALES = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -28,3 +28,21 @@ def parse_bytes(text: str) -> int:
     if not found:
         raise ValueError(f"size {text!r}: expected a number and one of {', '.join(_SCALES)}, such as 256 MB")
     return round(float(found[1]) * _SCALES[found[2]])
+
+
+def seconds(value: float) -> str:
+    """A time for people."""
+    for unit, factor in (("s", 1.0), ("ms", 1e-3)):
+        if value >= factor:
+            return f"{short(value / factor)} {unit}"
+    return f"{short(value / 1e-6)} µs"
+
+
+def short(value: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share of one, such as ``20 %``."""
+    return f"{100 * share:.{digits}f} %"

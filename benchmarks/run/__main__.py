@@ -7,13 +7,15 @@ import math
 import os
 import re
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.run import figures, profiles, suite
-from benchmarks.run.commits import ROOT, CommitError, resolve, resolve_range, uncommitted
+from benchmarks.run import conditions, figures, profiles, suite
 from benchmarks.run.gate import gate
-from benchmarks.run.summary import summary
+from benchmarks.site import text
+from benchmarks.site.__main__ import make_report
+from benchmarks.site.commits import ROOT, CommitError, resolve, resolve_range, uncommitted
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,6 +92,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     if uncommitted():
         print("Note: competency/ has uncommitted changes; commits are measured, not the working tree.")
     suite.know_this_machine()
+    started = time.time()
     files = suite.by_file(names)
     codes = {}
     for position, (file, benchmarks) in enumerate(files.items(), 1):
@@ -99,9 +102,9 @@ def _compare(arguments: argparse.Namespace) -> int:
     for commit in (before, after):
         for line in profiles.record(commit, files):
             print(line, flush=True)
-    published = suite.publish()
-    print(f"\n{summary(before, after, names)}\n")
-    print(f"All figures:  {_asv('compare', before.hash[:10], after.hash[:10])}")
+    conditions.record([before.hash, after.hash], started)
+    published = suite.asv("publish", quiet=True)
+    print(f"\n{text.terminal(make_report(before, after))}\n")
     _print_site()
     failed = [file for file, code in codes.items() if code]
     if failed:
@@ -113,9 +116,11 @@ def _history(arguments: argparse.Namespace) -> int:
     hashes = resolve_range(arguments.range)
     names = [name for name in _select(False, None) if suite.HEAP.search(name)]
     suite.know_this_machine()
+    started = time.time()
     print(f"{len(names)} heap series on {len(hashes)} commits", flush=True)
     code = suite.measure(names, hashes, "--skip-existing-successful", *suite.FORK)
-    published = suite.publish()
+    conditions.record(hashes, started)
+    published = suite.asv("publish", quiet=True)
     _print_site()
     return 1 if code or published else 0
 
@@ -155,8 +160,9 @@ def _asv(*arguments: str) -> str:
 
 
 def _print_site() -> None:
-    print(f"Site:         {os.path.relpath(suite.SITE / 'index.html')}")
-    print(f"To browse it: {_asv('preview')}")
+    print(f"Report:       {os.path.relpath(suite.SITE / 'report' / 'index.html')}")
+    print(f"Trends:       {os.path.relpath(suite.SITE / 'index.html')}")
+    print(f"To serve it:  {_asv('preview')}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,10 +10,10 @@ from typing import Any
 
 from benchmarks.common import OPERATIONS
 from benchmarks.heap.files import write_atomically
-from benchmarks.heap.units import format_bytes
+from benchmarks.heap.units import format_bytes, seconds, short
 from benchmarks.run import suite
-from benchmarks.run.commits import Commit, CommitError, resolve, resolve_range
-from benchmarks.run.summary import load_series
+from benchmarks.site.commits import Commit, CommitError, resolve, resolve_range
+from benchmarks.site.results import Measurement, load_series
 
 START, END = "<!-- figures -->", "<!-- /figures -->"
 
@@ -40,20 +40,20 @@ class Measured:
     commit : Commit
         The commit.
     series : mapping
-        From names of series to value, statistics, version, as `load_series` has them.
+        From names of series to what was measured.
     """
 
     commit: Commit
-    series: Mapping[str, tuple[Any, Any, Any]]
+    series: Mapping[str, Measurement]
 
     def value(self, name: str) -> float | None:
         """The value of a series; None where there is none."""
-        value = self.series.get(name, (None,))[0]
-        return None if value is None or math.isnan(value) else value
+        found = self.series.get(name)
+        return found.value if found and found.measured else None
 
     def version(self, name: str) -> str | None:
         """What asv says the version of a series is."""
-        return self.series[name][2] if name in self.series else None
+        return self.series[name].version if name in self.series else None
 
 
 def load() -> list[Measured]:
@@ -66,25 +66,12 @@ def load() -> list[Measured]:
     """
     first = resolve("first")
     hashes = [first.hash, *resolve_range(f"{first.hash}..HEAD")]
-    results = str(suite.STATE / "results")
+    results = suite.STATE / "results"
     found = [Measured(Commit(one[:7], one), load_series(one, results)) for one in hashes]
     measured = [one for one in found if one.series]
     if len(measured) < 2 or measured[0].commit.hash != first.hash:
         raise CommitError(f"no results in {results}: expected `tox -e bench` and `tox -e history` to have been run")
     return measured
-
-
-def seconds(value: float) -> str:
-    """A time for people."""
-    for unit, factor in (("s", 1.0), ("ms", 1e-3)):
-        if value >= factor:
-            return f"{_short(value / factor)} {unit}"
-    return f"{_short(value / 1e-6)} µs"
-
-
-def _short(value: float) -> str:
-    """Three digits, without an exponent."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _before_and_after(first: Measured, now: Measured, name: str, shown: Any) -> str:
@@ -100,7 +87,7 @@ def _times_as_fast(first: Measured, now: Measured, name: str) -> str:
     before, after = first.value(name), now.value(name)
     if before is None or after is None or first.version(name) != now.version(name):
         return "-"
-    return f"{_short(before / after)}x as fast"
+    return f"{short(before / after)}x as fast"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -121,7 +108,7 @@ def tables(measured: Sequence[Measured]) -> str:
     pools = []
     for size, job, values in _ranks(now):
         if values["time"] is not None:
-            shares = (values["time"], seconds), (values["bare pass"], _short), (values["peak"], format_bytes)
+            shares = (values["time"], seconds), (values["bare pass"], short), (values["peak"], format_bytes)
             pools.append([f"{size:,}", job, *("-" if value is None else show(value) for value, show in shares)])
     if pools:
         lines += ["", *_table(["rank, candidates", "job", "time", "times the bare pass", "peak heap"], pools)]

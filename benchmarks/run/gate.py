@@ -1,6 +1,5 @@
 """A gate without noise: the heap series of two commits, measured afresh and compared exactly."""
 
-import math
 import shutil
 import sys
 from collections.abc import Sequence
@@ -8,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.run import suite
-from benchmarks.run.commits import ROOT, Commit, CommitError
-from benchmarks.run.summary import load_series
+from benchmarks.site.commits import ROOT, Commit, CommitError
+from benchmarks.site.results import Measurement, load_series
 
 FOLDER = suite.STATE / "gate"
 
@@ -54,6 +53,7 @@ def _configuration() -> str:
     FOLDER.mkdir(parents=True)
     conf: dict[str, Any] = load_json(str(ROOT / "asv.conf.json"), js_comments=True)
     conf.pop("version")
+    conf.pop("plugins", None)  # no site is written from these
     places = {"repo": "../..", "benchmark_dir": "../../benchmarks", "env_dir": "../env", "results_dir": "results"}
     path = FOLDER / "asv.conf.json"
     write_json(str(path), {**conf, **places, "html_dir": "html"}, 1)
@@ -85,11 +85,11 @@ def gate(before: Commit, after: Commit, names: Sequence[str], tolerance: float) 
     code = suite.measure(names, [before.hash, after.hash], *suite.FORK, config=_configuration(), to=sys.stderr)
     if code:  # what is not measured before cannot have grown: that must not pass for an answer
         raise CommitError(f"asv ended with exit code {code}, see above: expected every heap series to be measured")
-    old, new = (load_series(commit.hash, str(FOLDER / "results")) for commit in (before, after))
+    old, new = (load_series(commit.hash, FOLDER / "results") for commit in (before, after))
 
-    def value(series: dict[str, tuple[Any, Any, Any]], name: str) -> float | None:
-        found = series.get(name, (None,))[0]
-        return None if found is None or math.isnan(found) else found
+    def value(series: dict[str, Measurement], name: str) -> float | None:
+        found = series.get(name)
+        return found.value if found and found.measured else None
 
     pairs = {name: (value(old, name), value(new, name)) for name in sorted(old.keys() | new.keys())}
     return [Verdict(name, a, b, judge(a, b, tolerance)) for name, (a, b) in pairs.items()]

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Collection, Iterator
 
 from benchmarks.run import suite
-from benchmarks.run.commits import ROOT, Commit
+from benchmarks.site.commits import ROOT, Commit
+from benchmarks.site.results import Setting, beside
 
-FOLDER = suite.STATE / "profiles"
 OPERATIONS = ("embed", "similarity", "score", "match", "batch")
 
 # The library comes from the environment, the instruments from here: as asv's own workers have it.
@@ -33,7 +33,8 @@ def record(commit: Commit, operations: Collection[str] = OPERATIONS) -> Iterator
 
     conf = Config.load(str(ROOT / "asv.conf.json"))
     (environment,) = get_environments(conf, [])
-    folder = FOLDER / Machine.get_unique_machine_name() / f"{commit.hash[: conf.hash_length]}-{environment.name}"
+    setting = Setting(Machine.get_unique_machine_name(), environment.name)
+    folder = beside(suite.STATE / "results", "profiles", setting, commit.hash)
     missing = [name for name in OPERATIONS if name in operations and not (folder / f"{name}.json").exists()]
     if not missing:
         return

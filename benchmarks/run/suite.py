@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from benchmarks.common import XL
-from benchmarks.run.commits import ROOT
+from benchmarks.site.commits import ROOT
 
 # The core set: what `tox -e bench` measures by default.
 CORE = re.compile(
@@ -104,15 +104,6 @@ def measure_file(file: str, names: Sequence[str], hashes: Sequence[str]) -> int:
     code = measure(names, hashes, *options)
     if code in (0, 2):
         mark.unlink()
-    return code
-
-
-def publish() -> int:
-    """Write the site from all results, with pages that load nothing from elsewhere."""
-    code = asv("publish", quiet=True)
-    if code == 0:
-        command = [sys.executable, "-m", "asv_tachyon", "install", "--no-backup", str(SITE)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return code
 
 

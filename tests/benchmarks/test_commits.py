@@ -3,8 +3,8 @@ import subprocess
 
 import pytest
 
-from benchmarks.run import commits
-from benchmarks.run.commits import CommitError, resolve, resolve_range
+from benchmarks.site import commits
+from benchmarks.site.commits import CommitError, resolve, resolve_range
 
 
 def git(folder, *arguments):

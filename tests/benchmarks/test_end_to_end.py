@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,14 +77,18 @@ def graph(clone, name):
 
 
 def test_it_ends_with_the_comparison_and_the_site(job):
-    tail = job.splitlines()[-20:]
+    tail = job.splitlines()[-30:]
     assert any(line.startswith("before: HEAD~1 (") and line.endswith("This tree)") for line in tail)
     (deviation,) = [
         line.split(": ")[1] for line in tail if line.startswith("Largest deviation from the golden figures: ")
     ]
     assert float(deviation) <= 1e-6  # what accuracy.py allows the ends of intervals
-    assert f"Site:         {Path('.asv/html/index.html')}" in tail
-    assert tail[-1].startswith("To browse it: ")
+    lines = job.splitlines()
+    assert any(line.startswith("  blas: ") and "not recorded" not in line for line in lines)
+    assert any(re.match(r"  numpy: \d", line) for line in lines)
+    assert any(re.match(r"similarity 10x5 +peak heap .* exact +- +no change$", line) for line in lines)
+    assert f"Report:       {Path('.asv/html/report/index.html')}" in tail
+    assert tail[-1].startswith("To serve it:  ")
     assert tail[-1].endswith("-m asv preview")
 
 
@@ -101,10 +106,12 @@ def test_the_published_data(job, clone):
     assert len(graph(clone, "to_dict.ToDict.time_run")) == 2
 
 
-def test_the_page_loads_nothing_from_elsewhere(job, clone):
-    page = (clone / ".asv" / "html" / "index.html").read_text("utf-8")
-    assert "://" not in page.replace("http://www.w3.org/", "")
-    assert not (clone / ".asv" / "html" / "index.legacy.html").exists()
+def test_the_site_has_the_report_and_loads_nothing_from_elsewhere(job, clone):
+    site = clone / ".asv" / "html"
+    for path in (site / "index.html", site / "report" / "index.html"):
+        assert "://" not in re.sub(r"http://www\.w3\.org/|https?:\|", "", path.read_text("utf-8"))
+    assert not (site / "index.legacy.html").exists()
+    assert len(list((site / "report" / "data" / "0").glob("*-*.js"))) == 1  # the two commits, one after the other
 
 
 def test_asv_compare_finds_no_change(job, clone):
@@ -154,4 +161,5 @@ def test_what_was_measured_is_not_measured_again(job, clone):
     again = run(clone, "benchmarks.run", "compare", "HEAD~1", "HEAD", "--bench", "SimilarityHeap")
     assert again.returncode == 0
     assert "Setting up" not in again.stdout
-    assert "12 unchanged" in again.stdout
+    rows = [line for line in again.stdout.splitlines() if re.match("similarity .* exact .* no change$", line)]
+    assert len(rows) == 16  # of four sizes: blocks, bytes, peak, bytes per skill

@@ -13,7 +13,8 @@ from asv.runner import BenchmarkResult
 
 from benchmarks.run import __main__ as main
 from benchmarks.run import figures, suite
-from benchmarks.run.commits import ROOT, Commit
+from benchmarks.site.commits import ROOT, Commit
+from benchmarks.site.results import Measurement
 
 HASHES = {"first": "a" * 40, "between": "b" * 40, "now": "c" * 40, "unmeasured": "d" * 40}
 SIZES = ["'10x5'", "'50x25'", "'100x50'", "'200x100'"]
@@ -85,7 +86,7 @@ def test_the_tables(results, capsys):
 def test_results_of_other_versions_are_not_compared(results, capsys):
     measured = figures.load()
     name = "match.MatchHeap.track_allocations('10x5', 'real')"
-    measured[0].series[name] = (1_000_000, None, "1")
+    measured[0].series[name] = Measurement(1_000_000, version="1")
     assert "| match 10x5 | 500x as fast | 2,500 | 100 MB" in figures.tables(measured)
 
 

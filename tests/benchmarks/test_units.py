@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.heap.units import format_bytes, parse_bytes
+from benchmarks.heap.units import format_bytes, parse_bytes, percent
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,7 @@ def test_parse_bytes(text, size):
 def test_no_size(text):
     with pytest.raises(ValueError, match=r"^size .*: expected a number and one of bytes, kB, MB, GB"):
         parse_bytes(text)
+
+
+def test_percent():
+    assert (percent(0.2), percent(0.6739, 1), percent(-0.05)) == ("20 %", "67.4 %", "-5 %")
