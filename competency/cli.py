@@ -15,9 +15,9 @@ import competency
 from competency import strict_json
 from competency.api import parse_skills
 from competency.errors import CompetencyError, InputError, PoolError, shown
+from competency.files import check_target
 from competency.matcher import SkillMatcher
 from competency.pool import CandidatePool
-from competency.pool_file import check_target
 from competency.ranking import Ranking
 from competency.records import Records, records_of
 from competency.result import MatchResult
@@ -308,7 +308,7 @@ class _Counter:
 
 
 def _pool_build(arguments: argparse.Namespace) -> str:
-    check_target(arguments.output)  # before the work, not after it
+    check_target(arguments.output, PoolError)  # before the work, not after it
     records = records_of(arguments.candidates)
     counter = _Counter(records)
     n_skipped = 0

@@ -9,11 +9,9 @@
 Numbers are little-endian. Offsets of sections count from the first multiple of 64 behind the header.
 """
 
-import contextlib
 import hashlib
 import json
 import os
-import secrets
 import stat
 import struct
 from collections.abc import Mapping
@@ -26,8 +24,9 @@ from numpy.typing import NDArray
 
 from competency import strict_json
 from competency.errors import InputError, PoolError, shown
+from competency.files import reason, written_whole
 
-__all__ = ["Columns", "PoolFile", "check_target", "read", "sha256", "write"]
+__all__ = ["Columns", "PoolFile", "read", "sha256", "write"]
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -119,71 +118,32 @@ def _sha256(raw: memoryview) -> str:
     return digest.hexdigest()
 
 
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
-
-
-def check_target(path: str | os.PathLike[str]) -> Path:
-    """Where a file to be written at `path` will stand: links followed.
-
-    Raises
-    ------
-    PoolError
-        Where there is no such folder, or something else than a regular file stands there.
-    """
-    try:
-        target = Path(os.path.realpath(path))
-        if not target.parent.is_dir():
-            raise PoolError(f"cannot write {shown(str(path), 200)}: there is no folder {target.parent}")
-        if target.exists() and not target.is_file():  # os.replace would put a file in the place of a device
-            raise PoolError(f"cannot write {shown(str(path), 200)}: expected a path of a regular file, or a new one")
-    except PoolError:
-        raise
-    except (OSError, ValueError) as error:  # also a path with a null character
-        raise PoolError(f"cannot write {shown(str(path), 200)}: {_reason(error)}") from None
-    return target
-
-
 def write(path: str | os.PathLike[str], fingerprint: str, columns: Columns) -> None:
     """Write the file of a pool: as a whole, or not at all.
-
-    It is written under another name in the same folder, and then takes the place of the file that stands there.
 
     Raises
     ------
     PoolError
         Where it cannot be written.
     """
-    target = check_target(path)
-    counts = _Counts.of(columns)
-    sections = _sections(counts)
-    raw = [_raw(columns[section.name], section.dtype) for section in sections]
-    header = json.dumps(
-        {
-            "fingerprint": fingerprint,
-            "counts": asdict(counts),
-            "sections": [
-                {**asdict(section), "sha256": _sha256(data)} for section, data in zip(sections, raw, strict=True)
-            ],
-        }
-    ).encode()
-    body = _aligned(_PREAMBLE.size + len(header))
-    temporary = target.with_name(f".competency-{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(_PREAMBLE.pack(_MAGIC, _VERSION, len(header), hashlib.sha256(header).digest()) + header)
-            for section, data in zip(sections, raw, strict=True):
-                file.write(bytes(body + section.offset - file.tell()))
-                file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException as error:  # also Ctrl-C leaves nothing behind
-        with contextlib.suppress(OSError):  # it may not even have been made
-            temporary.unlink()
-        if isinstance(error, OSError):
-            raise PoolError(f"cannot write {shown(str(path), 200)}: {_reason(error)}") from None
-        raise
+    with written_whole(path, PoolError) as file:
+        counts = _Counts.of(columns)
+        sections = _sections(counts)
+        raw = [_raw(columns[section.name], section.dtype) for section in sections]
+        header = json.dumps(
+            {
+                "fingerprint": fingerprint,
+                "counts": asdict(counts),
+                "sections": [
+                    {**asdict(section), "sha256": _sha256(data)} for section, data in zip(sections, raw, strict=True)
+                ],
+            }
+        ).encode()
+        body = _aligned(_PREAMBLE.size + len(header))
+        file.write(_PREAMBLE.pack(_MAGIC, _VERSION, len(header), hashlib.sha256(header).digest()) + header)
+        for section, data in zip(sections, raw, strict=True):
+            file.write(bytes(body + section.offset - file.tell()))
+            file.write(data)
 
 
 @dataclass(frozen=True)
@@ -229,7 +189,7 @@ def read(path: str | os.PathLike[str]) -> PoolFile:
     except PoolError:
         raise
     except (OSError, ValueError) as error:
-        raise PoolError(f"cannot read {shown(where, 200)}: {_reason(error)}") from None
+        raise PoolError(f"cannot read {shown(where, 200)}: {reason(error)}") from None
     columns = {
         section.name: data[body + section.offset :][: section.bytes].view(section.dtype).reshape(section.shape)
         for section in sections

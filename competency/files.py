@@ -1,0 +1,63 @@
+"""Files that are written as a whole or not at all."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from competency.errors import CompetencyError, shown
+
+__all__ = ["check_target", "reason", "written_whole"]
+
+
+def reason(error: Exception) -> str:
+    """What an error says, in the words of the system where it has some."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def check_target(path: str | os.PathLike[str], error: type[CompetencyError]) -> Path:
+    """Where a file to be written at `path` will stand: links followed.
+
+    Raises
+    ------
+    CompetencyError
+        Of the type `error`, where there is no such folder, or something else than a regular file stands there.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        if not target.parent.is_dir():
+            raise error(f"cannot write {shown(str(path), 200)}: there is no folder {target.parent}")
+        if target.exists() and not target.is_file():  # os.replace would put a file in the place of a device
+            raise error(f"cannot write {shown(str(path), 200)}: expected a path of a regular file, or a new one")
+    except CompetencyError:
+        raise
+    except (OSError, ValueError) as cause:  # also a path with a null character
+        raise error(f"cannot write {shown(str(path), 200)}: {reason(cause)}") from None
+    return target
+
+
+@contextlib.contextmanager
+def written_whole(path: str | os.PathLike[str], error: type[CompetencyError]) -> Iterator[BinaryIO]:
+    """A file to write into, under another name in the same folder; it takes the name `path` when all went well.
+
+    Raises
+    ------
+    CompetencyError
+        Of the type `error`, where it cannot be written.
+    """
+    target = check_target(path, error)
+    temporary = target.with_name(f".competency-{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException as cause:  # also Ctrl-C leaves nothing behind
+        with contextlib.suppress(OSError):  # it may not even have been made
+            temporary.unlink()
+        if isinstance(cause, OSError):
+            raise error(f"cannot write {shown(str(path), 200)}: {reason(cause)}") from None
+        raise
