@@ -4,7 +4,7 @@ from competency import families
 from competency.api import batch_match_score, init_logging, match_score
 from competency.config import ScoringConfig
 from competency.domains import SkillDomain, classify, domain_penalty
-from competency.embedding import Embedder, HashingEmbedder
+from competency.embedding import Embedder, HashingEmbedder, StaticEmbedder
 from competency.errors import (
     CompetencyError,
     ConfigError,
@@ -42,6 +42,7 @@ __all__ = [
     "SkillError",
     "SkillMatcher",
     "SkillScore",
+    "StaticEmbedder",
     "batch_match_score",
     "classify",
     "domain_penalty",

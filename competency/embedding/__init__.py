@@ -2,5 +2,6 @@
 
 from competency.embedding.base import Embedder, embed
 from competency.embedding.hashing import HashingEmbedder
+from competency.embedding.static import StaticEmbedder, default_embedder
 
-__all__ = ["Embedder", "HashingEmbedder", "embed"]
+__all__ = ["Embedder", "HashingEmbedder", "StaticEmbedder", "default_embedder", "embed"]

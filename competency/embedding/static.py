@@ -1,0 +1,162 @@
+"""The default embedder: a table of rows for words, learned from a sentence model and a taxonomy of skills."""
+
+import functools
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency.embedding import weights as weights_file
+from competency.embedding.tokens import buckets, pairs, words
+from competency.embedding.weights import Weights
+from competency.errors import EmbedderError, shown
+
+__all__ = ["CacheInfo", "StaticEmbedder", "default_embedder"]
+
+logger = logging.getLogger("competency")
+
+_WEIGHTS = Path(__file__).with_name("skills.weights")
+_BLOCK = 256  # names that are embedded at one time
+
+
+class CacheInfo(NamedTuple):
+    """How often a name was found in the cache, and how often not; how many names it may hold, and does."""
+
+    hits: int
+    misses: int
+    maxsize: int
+    currsize: int
+
+
+class StaticEmbedder:
+    """Embeds a name by the sum of the rows of its words, scaled to unit length.
+
+    A word has a row of its own in the table, or the sum of those of its character n-grams; some pairs of neighbouring
+    words have a row besides. The file of the weights is opened when it is first needed, and mapped into memory.
+
+    Parameters
+    ----------
+    weights : path, optional
+        A file that ``competency embedder train`` made; by default the one that comes with the package.
+    cache_size : int, default 8192
+        How many names' vectors are kept, those that were asked for last; 0 keeps none.
+
+    Raises
+    ------
+    EmbedderError
+        Where `cache_size` is not an integer of 0 or more; at the first use, where the file is not usable.
+
+    Notes
+    -----
+    The vector of a name is the same in every batch, and on every machine to 1e-6. An embedder may be used from many
+    threads at once.
+    """
+
+    def __init__(self, weights: str | os.PathLike[str] | None = None, *, cache_size: int = 8192) -> None:
+        if not isinstance(cache_size, int) or isinstance(cache_size, bool) or cache_size < 0:
+            raise EmbedderError(f"cache_size {shown(cache_size)}: expected an integer of 0 or more")
+        self._path = _WEIGHTS if weights is None else weights
+        self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._cache_size = cache_size
+        self._hits = self._misses = 0
+        self._lock = threading.Lock()
+
+    @functools.cached_property
+    def _weights(self) -> Weights:
+        return weights_file.read(self._path)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self._weights.dim
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that changes whenever the vectors would."""
+        return f"static-1 sha256={self._weights.sha256}"
+
+    def cache_info(self) -> CacheInfo:
+        """How much the cache was used so far. A name that occurs twice in a batch counts twice."""
+        with self._lock:
+            return CacheInfo(self._hits, self._misses, self._cache_size, len(self._cache))
+
+    def embed(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of names.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_names, dim)
+            Rows of unit length; all zero, and a warning in the log, where a name has nothing to embed.
+        """
+        vectors = np.empty((len(names), self.dim), np.float32)
+        for start in range(0, len(names), _BLOCK):
+            self._embed_block(names[start : start + _BLOCK], vectors[start : start + _BLOCK])
+        return vectors
+
+    def _embed_block(self, names: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        with self._lock:
+            known = [self._cache.get(name) for name in names]
+            new = list(dict.fromkeys(name for name, vector in zip(names, known, strict=True) if vector is None))
+            n_missed = sum(vector is None for vector in known)
+            self._misses += n_missed
+            self._hits += len(names) - n_missed
+            for name in names if n_missed < len(names) else ():
+                if name in self._cache:
+                    self._cache.move_to_end(name)
+        found = dict(zip(new, self._embed_new(new), strict=True)) if new else {}
+        for place, (name, vector) in enumerate(zip(names, known, strict=True)):
+            vectors[place] = found[name] if vector is None else vector
+        if self._cache_size:
+            with self._lock:
+                for name, vector in found.items():
+                    self._cache[name] = vector.copy()  # a view would keep the whole block
+                while len(self._cache) > self._cache_size:
+                    self._cache.popitem(last=False)
+
+    def _embed_new(self, names: Sequence[str]) -> NDArray[np.float32]:
+        weights = self._weights
+        terms: list[str] = []
+        ends = []  # of each name among the terms
+        for name in names:
+            tokens = words(name)
+            terms += tokens
+            if len(tokens) > 1:
+                terms += pairs(tokens)
+            ends.append(len(terms))
+        found = weights.find(*weights_file.checksums(terms))
+        rows: list[int] = []
+        sizes = []
+        start = 0
+        for name, end in zip(names, ends, strict=True):
+            before = len(rows)
+            for term, row in zip(terms[start:end], found[start:end].tolist(), strict=True):
+                if row >= 0:
+                    rows.append(row)
+                elif " " not in term:
+                    rows += [weights.n_terms + bucket for bucket in buckets(term, weights.n_buckets)]
+            sizes.append(len(rows) - before)
+            start = end
+            if not sizes[-1]:
+                logger.warning("%s has nothing to embed: its similarity to any other name is 0", shown(name))
+        vectors = np.zeros((len(names), weights.dim), np.float32)
+        if rows:
+            lengths = np.array(sizes)
+            some = lengths > 0
+            starts = (np.cumsum(lengths) - lengths)[some]
+            # one row after the other, so that a sum does not depend on what else is in the batch
+            vectors[some] = np.add.reduceat(weights.rows(np.array(rows)), starts, axis=0)
+        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+        vectors /= np.where(norms > 0, norms, 1).astype(np.float32)[:, None]
+        return vectors
+
+
+@functools.cache
+def default_embedder() -> StaticEmbedder:
+    """The embedder with the weights that come with the package: one for the whole process."""
+    return StaticEmbedder()

@@ -1,0 +1,219 @@
+import logging
+import subprocess
+import sys
+import threading
+import unicodedata
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from competency import Embedder, EmbedderError
+from competency.embedding import embed
+from competency.embedding import weights as weights_file
+from competency.embedding.static import StaticEmbedder, default_embedder
+from competency.embedding.tokens import words
+from tests.small_weights import random_weights
+
+NAMES = [
+    "Python", "C", "C++", "C#", ".NET", "R", "Node.js", "CI/CD", "M&A", "P&L", "Résumé", "机器学习", "Machine Learning",
+    "x" * 1000, "SQL " * 250, "unheard-of word", "Привет, мир", "हिन्दी",
+]  # fmt: skip
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30) | st.sampled_from(NAMES)
+
+
+def slow_vector(path, name):
+    """The definition, from the bytes of the file, one number at a time."""
+    data = path.read_bytes()
+    dim, part, n_terms, n_buckets = (int.from_bytes(data[i : i + 4], "little") for i in (20, 24, 28, 32))
+    at = 68
+    arrays = {}
+    for key, dtype, n in [
+        ("codebook", "<f4", 256 * part), ("keys", "<u4", n_terms), ("scales", "<f2", n_terms + n_buckets),
+        ("checks", "u1", n_terms), ("codes", "u1", (n_terms + n_buckets) * dim // part),
+    ]:  # fmt: skip
+        arrays[key] = np.frombuffer(data, dtype, n, at).tolist()
+        at += n * np.dtype(dtype).itemsize
+
+    def row(number):
+        codes = arrays["codes"][number * dim // part : (number + 1) * dim // part]
+        return [arrays["codebook"][code * part + k] * arrays["scales"][number] for code in codes for k in range(part)]
+
+    def find(term):
+        for number, (key, check) in enumerate(zip(arrays["keys"], arrays["checks"], strict=True)):
+            if key == zlib.crc32(term.encode()) and check == zlib.adler32(term.encode()) % 256:
+                return number
+        return None
+
+    total = [0.0] * dim
+    tokens = words(name)
+    for place, token in enumerate(tokens):
+        rows = []
+        if (known := find(token)) is not None:
+            rows.append(known)
+        else:
+            marked = f"<{token}>"
+            grams = {(0, len(marked))} | {(a, a + n) for n in (3, 4) for a in range(len(marked) - n + 1)}
+            rows += [n_terms + zlib.crc32(marked[a:b].encode()) % n_buckets for a, b in grams]
+        if place and (pair := find(f"{tokens[place - 1]} {token}")) is not None:
+            rows.append(pair)
+        for number in rows:
+            total = [a + b for a, b in zip(total, row(number), strict=True)]
+    length = sum(x * x for x in total) ** 0.5
+    return [x / length if length else 0.0 for x in total]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "small.weights"
+    weights_file.write(path, random_weights())
+    return path
+
+
+@given(names=st.lists(TEXT, max_size=6))
+def test_against_a_slow_reference(path, names):
+    found = StaticEmbedder(path).embed(names)
+    assert found.shape == (len(names), 12)
+    assert found.dtype == np.float32
+    for vector, name in zip(found, names, strict=True):
+        np.testing.assert_allclose(vector, slow_vector(path, name), atol=1e-6)
+
+
+def test_is_an_embedder_of_unit_vectors(path):
+    embedder = StaticEmbedder(path)
+    assert isinstance(embedder, Embedder)
+    assert embedder.dim == 12
+    np.testing.assert_allclose(np.linalg.norm(embed(embedder, NAMES), axis=1), 1, atol=1e-6)
+
+
+@given(names=st.lists(TEXT, min_size=1, max_size=8), random=st.randoms(), cache_size=st.integers(0, 3))
+def test_a_vector_does_not_depend_on_its_batch(path, names, random, cache_size):
+    together = StaticEmbedder(path, cache_size=0).embed(names)
+    embedder = StaticEmbedder(path, cache_size=cache_size)
+    order = list(range(len(names)))
+    random.shuffle(order)
+    for _ in range(2):  # the second time some come from the cache
+        assert (embedder.embed([names[i] for i in order]) == together[order]).all()
+        assert (np.concatenate([embedder.embed([name]) for name in names]) == together).all()
+
+
+def test_many_blocks(path):
+    names = [f"skill {i % 700}" for i in range(1500)]
+    embedder = StaticEmbedder(path)
+    many = embedder.embed(names)
+    assert (many[:700] == many[700:1400]).all()
+    assert (many[700:1400] == StaticEmbedder(path, cache_size=0).embed(names[:700])).all()
+
+
+def test_accents_case_and_width_do_not_matter(path):
+    vectors = StaticEmbedder(path).embed(["resume", "Résumé", unicodedata.normalize("NFD", "RÉSUMÉ"), " resume. "])
+    assert (vectors == vectors[0]).all()
+
+
+def test_nothing_to_embed_is_the_zero_vector_and_a_warning(path, caplog):
+    embedder = StaticEmbedder(path)
+    with caplog.at_level(logging.WARNING, "competency"):
+        vectors = embed(embedder, ["🚀", "Python", "...", " "])
+    assert vectors.any(axis=1).tolist() == [False, True, False, False]
+    assert [record.getMessage().split(" ")[0] for record in caplog.records] == ["'🚀'", "'...'", "'"]
+    assert embedder.embed([]).shape == (0, 12)
+
+
+def test_cache_counts_and_is_bounded(path):
+    embedder = StaticEmbedder(path, cache_size=2)
+    assert embedder.cache_info() == (0, 0, 2, 0)
+    embedder.embed(["Python", "SQL"])
+    assert embedder.cache_info() == (0, 2, 2, 2)
+    embedder.embed(["Python"])
+    assert embedder.cache_info() == (1, 2, 2, 2)
+    embedder.embed(["C"])  # SQL goes, which was asked for longest ago
+    embedder.embed(["Python", "C"])
+    assert embedder.cache_info() == (3, 3, 2, 2)
+    embedder.embed(["SQL"])
+    assert embedder.cache_info() == (3, 4, 2, 2)
+
+
+def test_no_cache(path):
+    embedder = StaticEmbedder(path, cache_size=0)
+    embedder.embed(["Python"])
+    embedder.embed(["Python"])
+    assert embedder.cache_info() == (0, 2, 0, 0)
+
+
+def test_a_changed_result_does_not_change_the_cache(path):
+    embedder = StaticEmbedder(path)
+    first = embedder.embed(["Python"])
+    kept = first.copy()
+    first[:] = 0
+    second = embedder.embed(["Python"])
+    second[:] = 0
+    assert (embedder.embed(["Python"]) == kept).all()
+
+
+def test_many_threads(path):
+    embedder = StaticEmbedder(path, cache_size=20)
+    names = [f"word{i}" for i in range(60)]
+    expected = StaticEmbedder(path, cache_size=0).embed(names)
+    wrong = []
+
+    def work(seed):
+        rng = np.random.default_rng(seed)
+        for _ in range(40):
+            order = rng.permutation(60)[:20].tolist()
+            if not (embedder.embed([names[i] for i in order]) == expected[order]).all():
+                wrong.append(order)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    info = embedder.cache_info()
+    assert not wrong
+    assert (info.hits + info.misses, info.currsize) == (4 * 40 * 20, 20)
+
+
+def test_opened_at_first_use_and_only_once(path, tmp_path):
+    copy = tmp_path / "copy"
+    embedder = StaticEmbedder(copy)  # nothing is there yet
+    with pytest.raises(EmbedderError, match="cannot read"):
+        embedder.embed(["Python"])
+    copy.write_bytes(path.read_bytes())
+    assert embedder.dim == 12
+    copy.unlink()
+    assert embedder.embed(["Python"]).any()
+
+
+def test_fingerprint_follows_the_weights(path, tmp_path):
+    weights_file.write(tmp_path / "other", random_weights(seed=1))
+    assert StaticEmbedder(path).fingerprint == StaticEmbedder(path, cache_size=0).fingerprint
+    assert StaticEmbedder(path).fingerprint != StaticEmbedder(tmp_path / "other").fingerprint
+
+
+@pytest.mark.parametrize("size", [-1, 1.5, True, "1"])
+def test_bad_cache_size(size):
+    with pytest.raises(EmbedderError, match=f"^cache_size {size!r}: expected an integer"):
+        StaticEmbedder(cache_size=size)
+
+
+def test_equal_over_processes_and_hash_seeds(path):
+    program = (
+        "import hashlib, sys; from competency.embedding.static import StaticEmbedder as S;"
+        "print(hashlib.sha256(S(sys.argv[1]).embed(sys.argv[2:]).tobytes()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program, str(path), "Python", "Node.js", "Résumé"],
+            env={"PYTHONHASHSEED": seed, "PYTHONUTF8": "1", "PYTHONPATH": ":".join(sys.path)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in "012"
+    }
+    assert len(digests) == 1
+
+
+def test_one_default_for_the_process():
+    assert default_embedder() is default_embedder()

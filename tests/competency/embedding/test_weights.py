@@ -1,0 +1,133 @@
+import dataclasses
+import hashlib
+import struct
+
+import numpy as np
+import pytest
+
+from competency import EmbedderError
+from competency.embedding import weights as weights_file
+from competency.embedding.weights import checksums
+from tests.small_weights import TERMS, random_weights
+
+HEAD = 68  # magic, five numbers, SHA-256
+
+
+def signed(data):
+    """A file's bytes with the checksum that goes with the rest of them."""
+    return data[:36] + hashlib.sha256(data[16:36] + data[HEAD:]).digest() + data[HEAD:]
+
+
+def test_comes_back_as_it_was(weights_path):
+    written, found = random_weights(), weights_file.read(weights_path)
+    for field in ("codebook", "keys", "scales", "checks", "codes"):
+        np.testing.assert_array_equal(getattr(found, field), getattr(written, field))
+    assert (found.dim, found.n_terms, found.n_buckets) == (12, len(TERMS), 64)
+    assert (
+        found.sha256 == hashlib.sha256(weights_path.read_bytes()[16:36] + weights_path.read_bytes()[HEAD:]).hexdigest()
+    )
+
+
+def test_is_mapped_and_read_only(weights_path):
+    found = weights_file.read(weights_path)
+    assert not found.codes.flags.owndata
+    with pytest.raises(ValueError, match="read-only"):
+        found.codes[0, 0] = 1
+
+
+def test_find(weights_path):
+    found = weights_file.read(weights_path)
+    rows = found.find(*checksums([*TERMS, "java", ""]))
+    assert sorted(rows[:-2]) == list(range(len(TERMS)))
+    assert rows[-2:].tolist() == [-1, -1]
+    assert found.find(*checksums([])).tolist() == []
+    keys, checks = checksums(["sql"])
+    assert found.find(keys, checks + np.uint8(1)).tolist() == [-1]  # another word of the same CRC-32
+
+
+def test_rows_are_entries_of_the_codebook_times_a_scale():
+    weights = random_weights()
+    expected = [
+        [weights.codebook[code][k] * float(weights.scales[row]) for code in weights.codes[row] for k in range(3)]
+        for row in (5, 0, 5)
+    ]
+    np.testing.assert_allclose(weights.rows(np.array([5, 0, 5])), expected, rtol=1e-6)
+
+
+def test_every_damaged_byte_is_found(weights_path):
+    data = weights_path.read_bytes()
+    for at in [*range(0, 200), *range(200, len(data), 97), len(data) - 1]:
+        weights_path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        with pytest.raises(EmbedderError, match=r"damaged|expected"):
+            weights_file.read(weights_path)
+
+
+@pytest.mark.parametrize("size", [0, 1, 16, 67, 68, 500, -1])
+def test_cut_off(weights_path, size):
+    weights_path.write_bytes(weights_path.read_bytes()[:size])
+    with pytest.raises(EmbedderError, match=r"small\.weights: .*expected"):
+        weights_file.read(weights_path)
+
+
+def test_longer(weights_path):
+    weights_path.write_bytes(weights_path.read_bytes() + b"\0")
+    with pytest.raises(EmbedderError, match="damaged or cut off"):
+        weights_file.read(weights_path)
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04" * 100, b"\x93NUMPY" * 100, b"\x80\x04\x95" * 100, b"{}" * 100])
+def test_foreign(tmp_path, data):
+    (tmp_path / "a").write_bytes(data)
+    with pytest.raises(EmbedderError, match=r"starts with .*: expected the weights of an embedder"):
+        weights_file.read(tmp_path / "a")
+
+
+def test_another_version(weights_path):
+    data = weights_path.read_bytes()
+    weights_path.write_bytes(signed(data[:16] + struct.pack("<I", 2) + data[20:]))
+    with pytest.raises(EmbedderError, match="version 2 of the file format: expected 1"):
+        weights_file.read(weights_path)
+
+
+@pytest.mark.parametrize(
+    "counts", [(0, 3, 14, 64), (12, 0, 14, 64), (12, 5, 14, 64), (12, 3, 0, 64), (12, 3, 14, 0), (2**32 - 1,) * 4]
+)
+def test_counts_that_make_no_sense(weights_path, counts):
+    data = weights_path.read_bytes()
+    weights_path.write_bytes(signed(data[:20] + struct.pack("<4I", *counts) + data[36:]))
+    with pytest.raises(EmbedderError, match=r"damaged"):
+        weights_file.read(weights_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"scales": np.full(78, np.inf, np.float16)}, "not finite"),
+        ({"codebook": np.full((256, 3), np.nan, np.float32)}, "not finite"),
+        ({"keys": np.zeros(14, np.uint32)}, "out of order"),
+    ],
+)
+def test_values_that_make_no_sense(tmp_path, change, named):
+    weights_file.write(tmp_path / "a", dataclasses.replace(random_weights(), **change))
+    with pytest.raises(EmbedderError, match=f"{named}.*: expected"):
+        weights_file.read(tmp_path / "a")
+
+
+def test_nothing_there_or_no_file(tmp_path):
+    with pytest.raises(EmbedderError, match=r"cannot read .*No such file"):
+        weights_file.read(tmp_path / "none")
+    with pytest.raises(EmbedderError, match="not a regular file"):
+        weights_file.read(tmp_path)
+    with pytest.raises(EmbedderError, match="cannot read"):
+        weights_file.read("a\0b")
+
+
+def test_a_failed_write_leaves_what_was_there(weights_path):
+    before = weights_path.read_bytes()
+    with pytest.raises(EmbedderError, match="there is no folder"):
+        weights_file.write(weights_path.parent / "none" / "a", random_weights())
+    broken = dataclasses.replace(random_weights(), scales="none")
+    with pytest.raises(ValueError, match="none"):
+        weights_file.write(weights_path, broken)
+    assert weights_path.read_bytes() == before
+    assert [path.name for path in weights_path.parent.iterdir()] == ["small.weights"]
