@@ -1,0 +1,49 @@
+"""Embedders by name, as on the command line."""
+
+from competency.embedding.base import Embedder
+from competency.embedding.hashing import HashingEmbedder
+from competency.embedding.static import StaticEmbedder, default_embedder
+from competency.errors import EmbedderError, shown
+
+__all__ = ["CHOICES", "choose"]
+
+CHOICES = (
+    "static, static:FILE, hashing, hashing:DIM, sentence-transformers:MODEL, onnx:MODEL, onnx:MODEL,TOKENIZER "
+    "or wordllama"
+)
+
+
+def choose(text: str) -> Embedder:
+    """The embedder of a name, and of what follows the colon, such as ``hashing:256``.
+
+    Raises
+    ------
+    EmbedderError
+        Where there is no such embedder, or the package or the file that it needs is missing.
+    """
+    kind, colon, value = text.partition(":")
+    match kind, value:
+        case "static", "" if not colon:
+            return default_embedder()
+        case "static", path if path:
+            embedder = StaticEmbedder(path)
+            _ = embedder.dim  # a file that is no good is refused here
+            return embedder
+        case "hashing", "" if not colon:
+            return HashingEmbedder()
+        case "hashing", dim if dim.isdecimal():
+            return HashingEmbedder(int(dim))
+        case "sentence-transformers", model if model:
+            from competency.embedding.adapters import SentenceTransformersEmbedder
+
+            return SentenceTransformersEmbedder(model)
+        case "onnx", files if files:
+            from competency.embedding.adapters import OnnxEmbedder
+
+            model, _, tokenizer = files.partition(",")
+            return OnnxEmbedder(model, tokenizer or None)
+        case "wordllama", "" if not colon:
+            from competency.embedding.adapters import WordLlamaEmbedder
+
+            return WordLlamaEmbedder()
+    raise EmbedderError(f"embedder {shown(text)}: expected {CHOICES}")
