@@ -14,6 +14,8 @@ from typing import Any
 import competency
 from competency import strict_json
 from competency.api import parse_skills
+from competency.embedding.choose import CHOICES, choose
+from competency.embedding.command import add_embedder
 from competency.errors import CompetencyError, InputError, PoolError, shown
 from competency.files import check_target
 from competency.matcher import SkillMatcher
@@ -54,11 +56,19 @@ def _parser() -> argparse.ArgumentParser:
     match.add_argument(
         "--strategy", choices=STRATEGIES, default="default", help="how uncertainty counts (default: default)"
     )
+    _add_choice(match)
     match.add_argument("--json", action="store_true", help="print the whole result as JSON")
     match.set_defaults(run=_match)
     _add_rank(commands)
     _add_pool(commands)
+    add_embedder(commands)
     return parser
+
+
+def _add_choice(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--embedder", default="hashing", metavar="EMBEDDER", help=f"what compares names: {CHOICES} (default: hashing)"
+    )
 
 
 def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -77,6 +87,7 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     rank.add_argument(
         "--strategy", choices=STRATEGIES, default="default", help="how uncertainty counts (default: default)"
     )
+    _add_choice(rank)
     rank.add_argument(
         "--explain", action="store_true", help="show, for each requirement, the candidate's skills that carried it"
     )
@@ -111,6 +122,7 @@ def _add_pool(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     build.add_argument("candidates", metavar="CANDIDATES", help="the file of candidates")
     build.add_argument("-o", "--output", required=True, metavar="FILE", help="the pool to write")
+    _add_choice(build)
     build.add_argument("--skip-invalid", action="store_true", help="leave out lines that are not usable, and say so")
     build.set_defaults(run=_pool_build)
     info = actions.add_parser(
@@ -195,7 +207,7 @@ def _table(result: MatchResult) -> str:
 def _match(arguments: argparse.Namespace) -> str:
     required = _read_skills("required", arguments.required)
     candidate = _read_skills("candidate", arguments.candidate)
-    result = SkillMatcher(strategy=arguments.strategy).match(required, candidate)
+    result = SkillMatcher(choose(arguments.embedder), arguments.strategy).match(required, candidate)
     return json.dumps(result.to_dict(), indent=2) if arguments.json else _table(result)
 
 
@@ -209,7 +221,7 @@ def _show_progress(done: int, total: int) -> None:
 
 def _rank(arguments: argparse.Namespace) -> str:
     required = _read_skills("required", arguments.required)
-    ranking = SkillMatcher(strategy=arguments.strategy).rank(
+    ranking = SkillMatcher(choose(arguments.embedder), arguments.strategy).rank(
         required,
         CandidatePool.open(arguments.pool),
         arguments.top,
@@ -322,7 +334,7 @@ def _pool_build(arguments: argparse.Namespace) -> str:
 
     try:
         pool = CandidatePool.from_records(
-            records, on_invalid=report if arguments.skip_invalid else None, progress=counter
+            records, choose(arguments.embedder), on_invalid=report if arguments.skip_invalid else None, progress=counter
         )
         pool.save(arguments.output)
     finally:

@@ -1,0 +1,166 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from competency import HashingEmbedder, InputError
+from competency.embedding import weights as weights_file
+from competency.embedding.corpus import Entry, Knowledge
+from competency.embedding.evaluate import cosines, retrieval
+from competency.embedding.static import StaticEmbedder
+from competency.embedding.tokens import words
+from competency.embedding.weights import checksums
+
+training = pytest.importorskip("torch", reason="training needs torch") and __import__(
+    "competency.embedding.train", fromlist=["train"]
+)
+Corpus, Recipe = training.Corpus, training.Recipe
+
+SMALL = Recipe(dim=24, part=2, n_buckets=128, max_bytes=40_000, steps=120, batch=32, rate=0.02, n_pairs=20)
+VERBS = [("manage", "lead"), ("build", "construct"), ("clean", "wash"), ("paint", "colour"), ("sell", "vend")]
+THINGS = [("house", "home"), ("car", "automobile"), ("sea", "ocean"), ("child", "kid"), ("street", "road")]
+ENTRIES = [
+    Entry(f"{verb} {thing}", (f"{other_verb} {other_thing}", f"{verb} {other_thing}"), f"how to {verb} a {thing}")
+    for verb, other_verb in VERBS
+    for thing, other_thing in THINGS
+]
+KNOWLEDGE = Knowledge(
+    families=(
+        ("CI/CD server", "devops", ("Jenkins", "Bamboo", "Drone")),
+        ("ledger", "finance", ("Xero", "Quickbooks", "Sage")),
+    ),
+    fields=(("Agile", ("Scrum", "Kanban")), ("Baking", ("Bread", "Cakes"))),
+    spellings=(("Kubernetes", "k8s"),),
+)
+FULL = Corpus(
+    entries=[*ENTRIES, Entry("held out", ("secret name", "hidden name"), held_out=True)],
+    others=[Entry("house builder", ("home constructor",))],
+    related=[("build house", "paint house"), ("secret name", "build house")],
+    needs=[("house builder", "build house"), ("spy", "hidden name")],
+    groups=[("Jenkins", "servers"), ("Bamboo", "servers"), ("Xero", "ledgers"), ("Sage", "ledgers")],
+    names=["wash clothes", "secret name", *(f"machine learning {i}" for i in range(6))],
+    words=["the", "##ing", "planet"],
+    knowledge=KNOWLEDGE,
+)
+
+
+def silent(what, done, total):
+    pass
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    path = tmp_path_factory.mktemp("trained") / "a.weights"
+    weights_file.write(path, training.train(FULL, dataclasses.replace(SMALL, steps=200), HashingEmbedder(64), silent))
+    return StaticEmbedder(path)
+
+
+def test_synonyms_of_entries_that_were_not_seen_are_found(tmp_path):
+    """Each of the words is known from other entries: the held-out names are new combinations."""
+    entries = [dataclasses.replace(entry, held_out=place % 4 == 0) for place, entry in enumerate(ENTRIES)]
+    queries = [(entry.alternatives[0], place) for place, entry in enumerate(entries) if entry.held_out]
+    labels = [entry.label for entry in entries]
+    figures = []
+    for steps in (1, 150):
+        recipe = dataclasses.replace(SMALL, steps=steps)
+        weights_file.write(tmp_path / "a", training.train(Corpus(entries), recipe, None, silent))
+        figures.append(retrieval(StaticEmbedder(tmp_path / "a"), queries, labels)[0].mrr)
+    assert figures[1] > 0.9 > figures[0]
+
+
+def test_what_was_written_down_is_learned(trained):
+    same, field, spelling, apart = cosines(
+        trained, [("Jenkins", "Bamboo"), ("Agile", "Scrum"), ("k8s", "Kubernetes"), ("Jenkins", "Xero")]
+    )
+    assert 0.4 < same < 0.9
+    assert 0.35 < field < 0.9
+    assert spelling > 0.4
+    assert apart < 0.3
+
+
+def test_the_file_is_no_larger_than_it_may_be(trained):
+    assert trained._weights.n_terms <= SMALL.n_terms
+    n_rows = trained._weights.n_terms + 128
+    assert 128 + 256 * 2 * 4 + n_rows * (12 + 2) + 5 * trained._weights.n_terms <= SMALL.max_bytes
+
+
+def test_a_recipe_fills_its_file():
+    recipe = Recipe()
+    size = 68 + 256 * recipe.part * 4 + (recipe.n_terms + recipe.n_buckets) * (recipe.dim // recipe.part + 2)
+    assert 3_990_000 < size + 5 * recipe.n_terms <= recipe.max_bytes <= 4_000_000
+
+
+def test_same_seed_same_weights_other_seed_other_weights():
+    recipe = dataclasses.replace(SMALL, steps=10)
+    first, again, other = (
+        training.train(FULL, dataclasses.replace(recipe, seed=seed), HashingEmbedder(64), silent) for seed in (1, 1, 2)
+    )
+    for field in ("codebook", "keys", "scales", "codes"):
+        np.testing.assert_array_equal(getattr(first, field), getattr(again, field))
+    assert (first.codes != other.codes).any()
+
+
+def test_held_out_names_are_no_texts_of_the_training():
+    terms = training.choose_terms(FULL, SMALL)
+    texts = training._Texts(terms, 128)
+    training._number(FULL, terms, texts)
+    assert not {"held out", "secret name", "hidden name"} & set(texts.texts)
+    assert not {"held", "hidden"} & set(terms)
+    assert "wash clothes" in texts.texts
+
+
+def test_terms():
+    terms = training.choose_terms(FULL, SMALL)
+    assert {"jenkins", "k8s", "agile", "house", "planet", "manage"} <= set(terms)
+    assert "##ing" not in terms
+    assert "machine learning" in terms  # often enough
+    assert "how to" not in terms  # a stop word
+    assert len(set(terms)) == len(terms)
+    few = dataclasses.replace(SMALL, max_bytes=4500)
+    assert len(training.choose_terms(FULL, few)) == few.n_terms or len(KNOWLEDGE.families) > few.n_terms
+
+
+def test_folding_a_word_sums_its_rows():
+    terms = ["python", "data", "big data"]
+    table = np.random.default_rng(0).normal(size=(3 + 16, 4)).astype(np.float32)
+    folded = training.fold(table, terms, 16)
+    texts = training._Texts(terms, 16)
+    for row, term in enumerate(terms):
+        np.testing.assert_allclose(folded[row], table[texts.rows(term)].sum(0), rtol=1e-5)
+    np.testing.assert_array_equal(folded[2:], table[2:])
+
+
+def test_forward_is_the_sum_of_rows():
+    import torch
+
+    terms = ["big", "data", "big data", "experience"]
+    texts = training._Texts(terms, 16)
+    names = ["Big Data", "unknown data", "experience with", "..."]
+    for name in names:
+        texts.add(name)
+    texts.freeze()
+    table = torch.randn(len(terms) + 16, 4)
+    ids = np.array([0, 1, 0, 3])
+    _, _, vectors = texts.forward(table, ids, np.array([-1, 2, -1, -1]), lambda rows: np.ones(len(rows), bool))
+    for vector, name in zip(vectors, ["big data", "unknown data experience with", "big data", ""], strict=True):
+        tokens = words(name)
+        units = tokens + (["big data"] if name == "big data" else [])
+        total = table[[row for unit in units for row in texts.rows(unit)]].sum(0)
+        torch.testing.assert_close(vector, total / total.norm() if units else total)
+
+
+def test_keys_of_terms_are_distinct():
+    keys, _ = checksums(training.choose_terms(FULL, SMALL))
+    assert len(np.unique(keys)) == len(keys)
+
+
+def test_progress_is_told():
+    told = []
+    training.train(FULL, dataclasses.replace(SMALL, steps=3), HashingEmbedder(64), lambda *what: told.append(what))
+    assert told[-1][1:] == (3, 3)
+    assert {what.split(",")[0] for what, _, _ in told} == {"embedding with the teacher", "training"}
+
+
+def test_nothing_to_learn_from():
+    with pytest.raises(InputError, match="no skill with another name: expected alternative labels"):
+        training.train(Corpus([Entry("a"), Entry("b", ("c",), held_out=True)]), SMALL, None, silent)
