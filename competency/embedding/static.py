@@ -23,6 +23,7 @@ logger = logging.getLogger("competency")
 
 _WEIGHTS = Path(__file__).with_name("skills.weights")
 _BLOCK = 256  # names that are embedded at one time
+_SHORTEST = np.float32(1e-30)  # a sum of zero stays zero
 
 
 class CacheInfo(NamedTuple):
@@ -129,30 +130,34 @@ class StaticEmbedder:
             if len(tokens) > 1:
                 terms += pairs(tokens)
             ends.append(len(terms))
-        found = weights.find(*weights_file.checksums(terms))
+        found = weights.find(*weights_file.checksums(terms)).tolist()
         rows: list[int] = []
-        sizes = []
+        starts = []  # of each name among the rows, but for those without any
+        filled = []
         start = 0
-        for name, end in zip(names, ends, strict=True):
-            before = len(rows)
-            for term, row in zip(terms[start:end], found[start:end].tolist(), strict=True):
+        for place, (name, end) in enumerate(zip(names, ends, strict=True)):
+            n_before = len(rows)
+            for term, row in zip(terms[start:end], found[start:end], strict=True):
                 if row >= 0:
                     rows.append(row)
                 elif " " not in term:
                     rows += [weights.n_terms + bucket for bucket in buckets(term, weights.n_buckets)]
-            sizes.append(len(rows) - before)
             start = end
-            if not sizes[-1]:
+            if len(rows) > n_before:
+                starts.append(n_before)
+                filled.append(place)
+            else:
                 logger.warning("%s has nothing to embed: its similarity to any other name is 0", shown(name))
+        if not rows:
+            return np.zeros((len(names), weights.dim), np.float32)
+        # one row after the other, so that a sum does not depend on what else is in the batch
+        sums: NDArray[np.float32] = np.add.reduceat(weights.rows(np.array(rows)), starts, axis=0)
+        lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums))
+        sums /= np.maximum(lengths, _SHORTEST)[:, None]
+        if len(filled) == len(names):
+            return sums
         vectors = np.zeros((len(names), weights.dim), np.float32)
-        if rows:
-            lengths = np.array(sizes)
-            some = lengths > 0
-            starts = (np.cumsum(lengths) - lengths)[some]
-            # one row after the other, so that a sum does not depend on what else is in the batch
-            vectors[some] = np.add.reduceat(weights.rows(np.array(rows)), starts, axis=0)
-        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-        vectors /= np.where(norms > 0, norms, 1).astype(np.float32)[:, None]
+        vectors[filled] = sums
         return vectors
 
 

@@ -80,9 +80,11 @@ class Weights:
 
     def find(self, keys: NDArray[np.uint32], checks: NDArray[np.uint8]) -> NDArray[np.intp]:
         """Rows of terms, given their `checksums`; -1 for a term without a row."""
-        rows = np.minimum(np.searchsorted(self.keys, keys), self.n_terms - 1)
-        known = (self.keys[rows] == keys) & (self.checks[rows] == checks)
-        return np.where(known, rows, -1)
+        rows = self.keys.searchsorted(keys)
+        known = self.keys.take(rows, mode="clip") == keys
+        known &= self.checks.take(rows, mode="clip") == checks
+        rows[~known] = -1
+        return rows
 
     def rows(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Some rows of the table, shape (n, dim)."""
@@ -94,8 +96,8 @@ class Weights:
 def checksums(terms: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     """What stands for terms in the file: CRC-32, and the lowest byte of Adler-32, of their UTF-8."""
     raw = [term.encode() for term in terms]
-    keys = np.fromiter(map(zlib.crc32, raw), np.uint32, len(raw))
-    return keys, np.fromiter(map(zlib.adler32, raw), np.uint32, len(raw)).astype(np.uint8)
+    keys = np.array([zlib.crc32(term) for term in raw], np.uint32)
+    return keys, np.array([zlib.adler32(term) & 255 for term in raw], np.uint8)
 
 
 def _layout(dim: int, part: int, n_terms: int, n_buckets: int) -> list[tuple[str, np.dtype[Any], tuple[int, ...], int]]:
