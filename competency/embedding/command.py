@@ -79,6 +79,11 @@ def add_embedder(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=[],
         help='columns label, a, b, with tabs between; each label is told apart from "unrelated"; may be repeated',
     )
+    evaluate.add_argument(
+        "--families",
+        metavar="FILE",
+        help="families as for train: pairs that no family holds are shown once more, apart",
+    )
     evaluate.set_defaults(run=_evaluate)
 
 
@@ -145,10 +150,15 @@ def _evaluate(arguments: argparse.Namespace) -> str:
         raise InputError("nothing to evaluate: expected --taxonomy or --pairs")
     embedder = choose(arguments.embedder)
     lines = _synonyms(embedder, read_entries(arguments.taxonomy)) if arguments.taxonomy else []
+    knowledge = read_knowledge(arguments.families) if arguments.families else Knowledge()
     for path in arguments.pairs:
         pairs = read_labelled_pairs(path)
         if len(pairs) < 2 or _UNRELATED not in pairs:
             raise InputError(f"{path}: labels {shown(list(pairs))}: expected {_UNRELATED!r} and another one")
+        if arguments.families:
+            for label in [label for label in pairs if label != _UNRELATED]:
+                if apart := [pair for pair in pairs[label] if not knowledge.holds(*pair)]:
+                    pairs[f"{label}, in no family"] = apart
         similar = {label: cosines(embedder, own) for label, own in pairs.items()}
         for label, values in similar.items():
             against = "" if label == _UNRELATED else f"  AUC {auc(values, similar[_UNRELATED]):.3f}"

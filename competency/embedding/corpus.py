@@ -5,10 +5,12 @@ by `` | ``.
 """
 
 import csv
+import functools
 import gzip
 import io
 import tomllib
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +48,22 @@ class Knowledge:
     families: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # name, domain, members
     fields: tuple[tuple[str, tuple[str, ...]], ...] = ()  # name, members
     spellings: tuple[tuple[str, ...], ...] = ()  # names of one thing
+
+    def holds(self, first: str, second: str) -> bool:
+        """Whether one family has both names among its members, in any spelling."""
+        return not self._homes.get(normalise(first), frozenset()).isdisjoint(self._homes.get(normalise(second), ()))
+
+    @functools.cached_property
+    def _homes(self) -> dict[str, frozenset[str]]:
+        """Labels of the families of each name."""
+        homes: defaultdict[str, set[str]] = defaultdict(set)
+        for label, _, members in self.families:
+            for name in members:
+                homes[normalise(name)].add(label)
+        for name, *others in self.spellings:
+            for other in others:
+                homes[normalise(other)] |= homes[normalise(name)]
+        return {name: frozenset(labels) for name, labels in homes.items()}
 
 
 def _read_bytes(path: str | Path) -> bytes:

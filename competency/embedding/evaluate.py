@@ -51,13 +51,12 @@ def looks_alike(first: str, second: str) -> bool:
 
 def synonym_queries(entries: Sequence[Entry], limit: int = 4000, seed: int = 0) -> list[tuple[str, int]]:
     """Alternative labels of held-out entries, and the places of their entries; at most `limit`, drawn by a seed."""
-    labels = {entry.label.lower() for entry in entries}
     queries = [
         (name, place)
         for place, entry in enumerate(entries)
         if entry.held_out
         for name in entry.alternatives
-        if name.lower() not in labels
+        if name.lower() != entry.label.lower()
     ]
     drawn = np.random.default_rng(seed).permutation(len(queries))[:limit]
     return [queries[i] for i in drawn.tolist()]

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 __all__ = ["quantise"]
 
 _N_CODES = 256
-_SAMPLE = 100_000  # parts that the codebook is learned from
-_ROUNDS = 30  # of k-means
+_SAMPLE = 50_000  # parts that the codebook is learned from
+_ROUNDS = 20  # of k-means
 _BLOCK = 16_384  # parts that are compared with the codebook at one time
 
 

@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +33,7 @@ Progress = Callable[[str, int, int], None]
 _STOP = frozenset((
     "a", "an", "and", "as", "at", "by", "for", "from", "in", "into", "is", "of", "on", "or", "out", "the", "to", "with",
 ))  # fmt: skip
+_UNRELATED = domain_penalty(SkillDomain.FINANCE, SkillDomain.DEVOPS)  # of two domains that have nothing in common
 _PHRASES = (
     "experience with", "experience in", "knowledge of", "strong knowledge of", "proficient in", "skills in",
     "good understanding of", "ability to", "you are able to", "familiarity with", "hands-on experience with",
@@ -173,10 +175,33 @@ def choose_terms(corpus: Corpus, recipe: Recipe) -> list[str]:
 
 def _knowledge_names(knowledge: Knowledge) -> list[str]:
     return [
-        *(name for _, _, members in knowledge.families for name in members),
+        *(name for label, _, members in knowledge.families for name in (label, *members)),
         *(name for label, members in knowledge.fields for name in (label, *members)),
         *(name for names in knowledge.spellings for name in names),
     ]
+
+
+def _lures(knowledge: Knowledge) -> list[tuple[str, str]]:
+    """Members of families of unrelated domains that share a word, but neither a family nor a field."""
+    homes: defaultdict[str, set[str]] = defaultdict(set)
+    domains: defaultdict[str, set[SkillDomain]] = defaultdict(set)
+    by_word: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for label, domain, members in knowledge.families:
+        for name in members:
+            homes[name].add(f"family {label}")
+            domains[name].add(as_domain(domain))
+            for word in sorted(set(words(name)) - _STOP):
+                by_word[word][name] = None
+    for label, members in knowledge.fields:
+        for name in members:
+            homes[name].add(f"field {label}")
+    pairs = {
+        (a, b): None
+        for names in by_word.values()
+        for a, b in combinations(names, 2)
+        if not homes[a] & homes[b] and all(domain_penalty(x, y) >= _UNRELATED for x in domains[a] for y in domains[b])
+    }
+    return list(pairs)
 
 
 class _Texts:
@@ -400,33 +425,59 @@ class _Pairs:
 
 
 class _Groups:
-    """Names in groups: alike within a group, by a band of cosine that the teacher may raise."""
+    """Names in groups: alike within a group, by a band of cosine that the teacher may raise.
+
+    Across groups the cosine is what the teacher says or, where there is a limit, at most that.
+    """
 
     def __init__(
-        self, groups: Iterable[Sequence[int]], teacher: torch.Tensor | None, low: float, high: float, weight: float
+        self,
+        groups: Iterable[Sequence[int]],
+        teacher: torch.Tensor | None,
+        band: tuple[float, float],
+        weight: float,
+        limit: float | None = None,
     ) -> None:
         self._groups = [np.array(group) for group in groups if len(group) > 1]
-        self._teacher, self._low, self._high, self._weight = teacher, low, high, weight
+        self._teacher, self._band, self._weight, self._limit = teacher, band, weight, limit
 
-    def part(self, rng: np.random.Generator, n_groups: int = 50, size: int = 5) -> _Part:
+    def part(self, rng: np.random.Generator, n_groups: int = 60, size: int = 5) -> _Part:
         chosen = rng.permutation(len(self._groups))[:n_groups].tolist()
         members = [rng.permutation(self._groups[k])[:size] for k in chosen]
         ids = np.concatenate(members)
         group = np.repeat(np.arange(len(chosen)), [len(own) for own in members])
         within = torch.from_numpy((group[:, None] == group[None, :]) & (ids[:, None] != ids[None, :]))
+        across = torch.from_numpy(group[:, None] != group[None, :])
         said = None if self._teacher is None else _gram(self._teacher[torch.from_numpy(ids)])
+        low, high = self._band
 
         def loss(vectors: torch.Tensor) -> torch.Tensor:
             cosine = _gram(vectors)
             if said is None:
-                return self._weight * _band(cosine[within], self._low, self._high)
-            low = said[within].clamp(self._low, self._high)
-            across = torch.from_numpy(group[:, None] != group[None, :])
-            return self._weight * _band(cosine[within], low, low.clamp(min=self._high)) + 10 * (
-                (cosine - said)[across].square().mean()
-            )
+                return self._weight * _band(cosine[within], low, high)
+            least = said[within].clamp(low, high)
+            total = self._weight * _band(cosine[within], least, high)
+            off = cosine - said
+            if self._limit is not None:
+                off = (cosine - said.clamp(min=self._limit)).clamp(min=0)
+            return total + 10 * off[across].square().mean()
 
         return _Part(ids, loss)
+
+
+class _Lures:
+    """Pairs of names that share a word, and whose work does not."""
+
+    def __init__(self, pairs: Sequence[tuple[int, int]]) -> None:
+        self._pairs = np.array(pairs)
+
+    def part(self, rng: np.random.Generator, n: int = 256) -> _Part:
+        pairs = self._pairs[rng.integers(len(self._pairs), size=n)]
+
+        def loss(vectors: torch.Tensor) -> torch.Tensor:
+            return 4 * ((vectors[:n] * vectors[n:]).sum(1) - 0.4).clamp(min=0).square().mean()
+
+        return _Part(pairs.T.reshape(-1), loss)
 
 
 class _Domains:
@@ -442,7 +493,7 @@ class _Domains:
         self._sizes = np.array([len(by_domain[domain]) for domain in self._domains])
         self._starts = np.cumsum(self._sizes) - self._sizes
         penalties = [[domain_penalty(a, b) for b in self._domains] for a in self._domains]
-        self._apart = np.array(penalties) >= domain_penalty(SkillDomain.FINANCE, SkillDomain.DEVOPS)
+        self._apart = np.array(penalties) >= _UNRELATED
         self._teacher = teacher
 
     def part(self, rng: np.random.Generator, n: int = 320) -> _Part:
@@ -532,6 +583,7 @@ class _Numbered:
     families: list[list[int]]
     fields: list[tuple[int, list[int]]]
     domains: list[tuple[int, SkillDomain]]
+    lures: list[tuple[int, int]]
     described: list[tuple[int, int]]
     phrases: list[int]
     n_taught: int  # texts below this number are short, and the teacher is asked about them
@@ -571,8 +623,12 @@ def _number(corpus: Corpus, terms: Sequence[str], texts: _Texts) -> _Numbered:
         needs=allowed(corpus.needs),
         kinds=list(by_kind.values()),
         families=families,
-        fields=[(texts.add(label), ids(members)) for label, members in knowledge.fields],
+        fields=[
+            *((texts.add(label), ids(members)) for label, members in knowledge.fields),
+            *((texts.add(label), members) for (label, _, _), members in zip(knowledge.families, families, strict=True)),
+        ],
         domains=domains,
+        lures=[(texts.add(a), texts.add(b)) for a, b in _lures(knowledge)],
         n_taught=len(texts.texts),
         described=[(texts.add(entry.label), texts.add(entry.description)) for entry in trained if entry.description],
         phrases=ids(_PHRASES),
@@ -597,16 +653,18 @@ def _sources(numbered: _Numbered, taught: NDArray[np.float32] | None, recipe: Re
         texts.append(_Pairs(numbered.needs, 160, 0.2, 0.1))
     tools: list[_Source] = []
     if numbered.kinds:
-        tools.append(_Groups(numbered.kinds, said, 0.5, 0.8, weight=4))
+        tools.append(_Groups(numbered.kinds, said, (0.5, 0.8), weight=4))
     if numbered.related:
         tools.append(_Pairs(numbered.related, 128, 0.1, 0.1, least=0.4))
     written: list[_Source] = []
     if len({domain for _, domain in numbered.domains} - {SkillDomain.GENERAL}) > 1:
         written.append(_Domains(numbered.domains, said))
     if numbered.families:
-        written.append(_Groups(numbered.families, said, 0.58, 0.78, weight=10))
+        written.append(_Groups(numbered.families, said, (0.58, 0.78), weight=10, limit=0.5))
     if numbered.fields:
         written.append(_Fields(numbered.fields))
+    if numbered.lures:
+        written.append(_Lures(numbered.lures))
     synonyms = _Synonyms(numbered.synonyms, clusters, numbered.phrases, recipe)
     return [[synonyms], *always, *(turns for turns in (texts, tools, written) if turns)]
 

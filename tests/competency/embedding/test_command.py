@@ -70,6 +70,22 @@ def test_evaluate(taxonomy, pairs, capsys):
     assert re.fullmatch(r"unrelated +mean cosine -?[\d.]+  \(1 pairs\)", unrelated)
 
 
+def test_pairs_that_no_family_holds_are_shown_apart(pairs, tmp_path, capsys):
+    (tmp_path / "families.toml").write_text(
+        '[[family]]\nname="houses"\ndomain="operations"\nmembers=["manage house","lead house"]\n', "utf-8"
+    )
+    command = ["embedder", "evaluate", "--embedder", "hashing", "--pairs", str(pairs)]
+    command += ["--families", str(tmp_path / "families.toml")]
+    assert main(command) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    pairs.write_text(PAIRS + "equal\tbuild car\tconstruct car\n", "utf-8")
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["equal", "unrelated", "equal, in no family"]
+    assert lines[0].endswith("(2 pairs)")
+    assert lines[2].endswith("(1 pairs)")
+
+
 def test_bad_input(taxonomy, pairs, tmp_path, capsys):
     def fails(*command):
         assert main(["embedder", *map(str, command)]) == 1

@@ -103,6 +103,16 @@ def test_knowledge(tmp_path):
     )
 
 
+def test_what_a_family_holds(tmp_path):
+    (tmp_path / "a.toml").write_text(FAMILIES, "utf-8")
+    knowledge = read_knowledge(tmp_path / "a.toml")
+    assert knowledge.holds("Jenkins", "gitlab  CI")
+    assert knowledge.holds("GitLab CI", "hudson")
+    assert not knowledge.holds("Jenkins", "Statistics")
+    assert not knowledge.holds("Data Science", "DS")  # a field
+    assert not knowledge.holds("x", "x")
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [

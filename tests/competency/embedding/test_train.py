@@ -51,7 +51,7 @@ def silent(what, done, total):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     path = tmp_path_factory.mktemp("trained") / "a.weights"
-    weights_file.write(path, training.train(FULL, dataclasses.replace(SMALL, steps=200), HashingEmbedder(64), silent))
+    weights_file.write(path, training.train(FULL, dataclasses.replace(SMALL, steps=400), HashingEmbedder(64), silent))
     return StaticEmbedder(path)
 
 
@@ -164,3 +164,19 @@ def test_progress_is_told():
 def test_nothing_to_learn_from():
     with pytest.raises(InputError, match="no skill with another name: expected alternative labels"):
         training.train(Corpus([Entry("a"), Entry("b", ("c",), held_out=True)]), SMALL, None, silent)
+
+
+def test_lures_share_a_word_and_no_home():
+    knowledge = Knowledge(
+        families=(
+            ("ledgers", "finance", ("General Ledger", "Sub Ledger", "Budget Server")),
+            ("servers", "devops", ("Build Server", "Ledger of Builds", "Mail of Servers")),
+            ("languages", "software_development", ("Server Pages",)),
+        ),
+        fields=(("Accounts", ("Sub Ledger", "Ledger of Builds")),),
+    )
+    assert set(training._lures(knowledge)) == {
+        ("General Ledger", "Ledger of Builds"),
+        ("Budget Server", "Build Server"),
+        ("Budget Server", "Server Pages"),
+    }
