@@ -1,15 +1,19 @@
-"""Files that are written as a whole or not at all."""
+"""Files that are written as a whole or not at all, and mapped into memory to be read."""
 
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from competency.errors import CompetencyError, shown
 
-__all__ = ["check_target", "reason", "written_whole"]
+__all__ = ["check_target", "mapped", "reason", "written_whole"]
 
 
 def reason(error: Exception) -> str:
@@ -61,3 +65,28 @@ def written_whole(path: str | os.PathLike[str], error: type[CompetencyError]) ->
         if isinstance(cause, OSError):
             raise error(f"cannot write {shown(str(path), 200)}: {reason(cause)}") from None
         raise
+
+
+def mapped(
+    path: str | os.PathLike[str], magic: bytes, n_start: int, what: str, error: type[CompetencyError]
+) -> tuple[bytes, NDArray[np.uint8]]:
+    """The first `n_start` bytes of a file that begins with `magic`, and all of it, mapped.
+
+    Raises
+    ------
+    CompetencyError
+        Of the type `error`, where it cannot be read, is no regular file, or is not `what` is expected.
+    """
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise error(f"{path}: not a regular file: expected {what}")
+        with Path(path).open("rb") as file:
+            start = file.read(n_start)
+            if len(start) < n_start or not start.startswith(magic):
+                raise error(f"{path}: starts with {shown(start[:16])}: expected {what}")
+            # the file that was checked, not another one that took its name since
+            return start, np.asarray(np.memmap(file, np.uint8, "r", shape=(os.fstat(file.fileno()).st_size,)))
+    except CompetencyError:
+        raise
+    except (OSError, ValueError) as cause:
+        raise error(f"cannot read {shown(str(path), 200)}: {reason(cause)}") from None

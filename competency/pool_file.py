@@ -12,11 +12,9 @@ Numbers are little-endian. Offsets of sections count from the first multiple of 
 import hashlib
 import json
 import os
-import stat
 import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -24,7 +22,7 @@ from numpy.typing import NDArray
 
 from competency import strict_json
 from competency.errors import InputError, PoolError, shown
-from competency.files import reason, written_whole
+from competency.files import mapped, written_whole
 
 __all__ = ["Columns", "PoolFile", "read", "sha256", "write"]
 
@@ -164,32 +162,17 @@ def read(path: str | os.PathLike[str]) -> PoolFile:
         Where it cannot be read, is no pool, or its header is damaged or does not fit the size of the file.
     """
     where = str(path)
-    try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise PoolError(f"{where}: not a regular file: expected the file of a pool")
-        with Path(path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            start = file.read(_PREAMBLE.size)
-            if len(start) < _PREAMBLE.size or not start.startswith(_MAGIC):
-                raise PoolError(f"{where}: starts with {shown(start[:16])}: expected the file of a pool")
-            _, version, length, digest = _PREAMBLE.unpack(start)
-            if version != _VERSION:
-                raise PoolError(f"{where}: version {version} of the file format: expected {_VERSION}")
-            if length > min(_LONGEST_HEADER, size - _PREAMBLE.size):
-                raise PoolError(
-                    f"{where}: header of {length} bytes in a file of {size}: the file is damaged or cut off"
-                )
-            header = file.read(length)
-            if hashlib.sha256(header).digest() != digest:
-                raise PoolError(f"{where}: the header does not have its checksum: the file is damaged")
-            body = _aligned(_PREAMBLE.size + length)
-            fingerprint, sections, checksums = _parse_header(where, header, size - body)
-            # the file that was checked, not another one that took its name since
-            data = np.asarray(np.memmap(file, np.uint8, "r", shape=(size,)))
-    except PoolError:
-        raise
-    except (OSError, ValueError) as error:
-        raise PoolError(f"cannot read {shown(where, 200)}: {reason(error)}") from None
+    start, data = mapped(path, _MAGIC, _PREAMBLE.size, "the file of a pool", PoolError)
+    _, version, length, digest = _PREAMBLE.unpack(start)
+    if version != _VERSION:
+        raise PoolError(f"{where}: version {version} of the file format: expected {_VERSION}")
+    if length > min(_LONGEST_HEADER, len(data) - _PREAMBLE.size):
+        raise PoolError(f"{where}: header of {length} bytes in a file of {len(data)}: the file is damaged or cut off")
+    header = data[_PREAMBLE.size :][:length].tobytes()
+    if hashlib.sha256(header).digest() != digest:
+        raise PoolError(f"{where}: the header does not have its checksum: the file is damaged")
+    body = _aligned(_PREAMBLE.size + length)
+    fingerprint, sections, checksums = _parse_header(where, header, len(data) - body)
     columns = {
         section.name: data[body + section.offset :][: section.bytes].view(section.dtype).reshape(section.shape)
         for section in sections

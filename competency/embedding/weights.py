@@ -18,19 +18,17 @@ for a known one in one of ten million cases.
 
 import hashlib
 import os
-import stat
 import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competency.errors import EmbedderError, shown
-from competency.files import reason, written_whole
+from competency.errors import EmbedderError
+from competency.files import mapped, written_whole
 
 __all__ = ["Weights", "checksums", "read", "write"]
 
@@ -144,20 +142,7 @@ def read(path: str | os.PathLike[str]) -> Weights:
         Where it cannot be read, is no file of weights, or is damaged.
     """
     where = str(path)
-    try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise EmbedderError(f"{where}: not a regular file: expected the weights of an embedder")
-        with Path(path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            start = file.read(_PREAMBLE)
-            if len(start) < _PREAMBLE or not start.startswith(_MAGIC):
-                raise EmbedderError(f"{where}: starts with {shown(start[:16])}: expected the weights of an embedder")
-            # the file that was checked, not another one that took its name since
-            data = np.asarray(np.memmap(file, np.uint8, "r", shape=(size,)))
-    except EmbedderError:
-        raise
-    except (OSError, ValueError) as error:
-        raise EmbedderError(f"cannot read {shown(where, 200)}: {reason(error)}") from None
+    start, data = mapped(path, _MAGIC, _PREAMBLE, "the weights of an embedder", EmbedderError)
     version, *counts = _COUNTS.unpack_from(start, len(_MAGIC))
     if version != _VERSION:
         raise EmbedderError(f"{where}: version {version} of the file format: expected {_VERSION}")
@@ -168,8 +153,8 @@ def read(path: str | os.PathLike[str]) -> Weights:
             "expected 1 or more of each, and whole parts; the file is damaged"
         )
     *layout, (*_, end) = _layout(*counts)
-    if size != end:
-        raise EmbedderError(f"{where}: {size:,} bytes: expected {end:,}; the file is damaged or cut off")
+    if len(data) != end:
+        raise EmbedderError(f"{where}: {len(data):,} bytes: expected {end:,}; the file is damaged or cut off")
     digest = hashlib.sha256(data[len(_MAGIC) : len(_MAGIC) + _COUNTS.size].data)
     digest.update(data[_PREAMBLE:].data)
     if digest.digest() != start[-digest.digest_size :]:
