@@ -34,6 +34,7 @@ _STOP = frozenset((
     "a", "an", "and", "as", "at", "by", "for", "from", "in", "into", "is", "of", "on", "or", "out", "the", "to", "with",
 ))  # fmt: skip
 _UNRELATED = domain_penalty(SkillDomain.FINANCE, SkillDomain.DEVOPS)  # of two domains that have nothing in common
+_SAME_START = 4  # letters of a first word
 _PHRASES = (
     "experience with", "experience in", "knowledge of", "strong knowledge of", "proficient in", "skills in",
     "good understanding of", "ability to", "you are able to", "familiarity with", "hands-on experience with",
@@ -181,27 +182,31 @@ def _knowledge_names(knowledge: Knowledge) -> list[str]:
     ]
 
 
-def _lures(knowledge: Knowledge) -> list[tuple[str, str]]:
-    """Members of families of unrelated domains that share a word, but neither a family nor a field."""
+def _lures(knowledge: Knowledge) -> dict[tuple[str, str], float]:
+    """Members that share a word or how one begins, but no family or field, and the most that their cosine should be."""
     homes: defaultdict[str, set[str]] = defaultdict(set)
     domains: defaultdict[str, set[SkillDomain]] = defaultdict(set)
-    by_word: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    alike: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for label, domain, members in knowledge.families:
         for name in members:
             homes[name].add(f"family {label}")
             domains[name].add(as_domain(domain))
-            for word in sorted(set(words(name)) - _STOP):
-                by_word[word][name] = None
+            tokens = [word for word in words(name) if word not in _STOP]
+            for key in {*tokens, *(word[:_SAME_START] + "..." for word in tokens[:1])}:
+                alike[key][name] = None
     for label, members in knowledge.fields:
         for name in members:
             homes[name].add(f"field {label}")
-    pairs = {
-        (a, b): None
-        for names in by_word.values()
+
+    def most(a: str, b: str) -> float:
+        return 0.3 if all(domain_penalty(x, y) >= _UNRELATED for x in domains[a] for y in domains[b]) else 0.4
+
+    return {
+        (a, b): most(a, b)
+        for _, names in sorted(alike.items())
         for a, b in combinations(names, 2)
-        if not homes[a] & homes[b] and all(domain_penalty(x, y) >= _UNRELATED for x in domains[a] for y in domains[b])
+        if not homes[a] & homes[b]
     }
-    return list(pairs)
 
 
 class _Texts:
@@ -466,18 +471,20 @@ class _Groups:
 
 
 class _Lures:
-    """Pairs of names that share a word, and whose work does not."""
+    """Pairs of names that look as if they had to do with each other; each has a cosine that it should not exceed."""
 
-    def __init__(self, pairs: Sequence[tuple[int, int]]) -> None:
-        self._pairs = np.array(pairs)
+    def __init__(self, pairs: Sequence[tuple[int, int, float]]) -> None:
+        self._pairs = np.array([pair[:2] for pair in pairs])
+        self._most = torch.tensor([most for *_, most in pairs])
 
-    def part(self, rng: np.random.Generator, n: int = 256) -> _Part:
-        pairs = self._pairs[rng.integers(len(self._pairs), size=n)]
+    def part(self, rng: np.random.Generator, n: int = 320) -> _Part:
+        chosen = rng.integers(len(self._pairs), size=n)
+        most = self._most[torch.from_numpy(chosen)]
 
         def loss(vectors: torch.Tensor) -> torch.Tensor:
-            return 4 * ((vectors[:n] * vectors[n:]).sum(1) - 0.4).clamp(min=0).square().mean()
+            return 8 * ((vectors[:n] * vectors[n:]).sum(1) - most).clamp(min=0).square().mean()
 
-        return _Part(pairs.T.reshape(-1), loss)
+        return _Part(self._pairs[chosen].T.reshape(-1), loss)
 
 
 class _Domains:
@@ -529,7 +536,7 @@ class _Fields:
 
         def loss(vectors: torch.Tensor) -> torch.Tensor:
             labels, names = vectors[:n][torch.from_numpy(group)], vectors[n:]
-            total = 6 * _band((labels * names).sum(1), 0.52, 0.7)
+            total = 14 * _band((labels * names).sum(1), 0.53, 0.7)
             return total + 3 * (0.35 - _gram(names)[siblings]).clamp(min=0).square().mean() if siblings.any() else total
 
         return _Part(ids, loss)
@@ -583,7 +590,7 @@ class _Numbered:
     families: list[list[int]]
     fields: list[tuple[int, list[int]]]
     domains: list[tuple[int, SkillDomain]]
-    lures: list[tuple[int, int]]
+    lures: list[tuple[int, int, float]]
     described: list[tuple[int, int]]
     phrases: list[int]
     n_taught: int  # texts below this number are short, and the teacher is asked about them
@@ -628,7 +635,7 @@ def _number(corpus: Corpus, terms: Sequence[str], texts: _Texts) -> _Numbered:
             *((texts.add(label), members) for (label, _, _), members in zip(knowledge.families, families, strict=True)),
         ],
         domains=domains,
-        lures=[(texts.add(a), texts.add(b)) for a, b in _lures(knowledge)],
+        lures=[(texts.add(a), texts.add(b), most) for (a, b), most in _lures(knowledge).items()],
         n_taught=len(texts.texts),
         described=[(texts.add(entry.label), texts.add(entry.description)) for entry in trained if entry.description],
         phrases=ids(_PHRASES),
@@ -656,17 +663,18 @@ def _sources(numbered: _Numbered, taught: NDArray[np.float32] | None, recipe: Re
         tools.append(_Groups(numbered.kinds, said, (0.5, 0.8), weight=4))
     if numbered.related:
         tools.append(_Pairs(numbered.related, 128, 0.1, 0.1, least=0.4))
+    same: list[_Source] = []
     written: list[_Source] = []
     if len({domain for _, domain in numbered.domains} - {SkillDomain.GENERAL}) > 1:
-        written.append(_Domains(numbered.domains, said))
+        same.append(_Domains(numbered.domains, said))
     if numbered.families:
-        written.append(_Groups(numbered.families, said, (0.58, 0.78), weight=10, limit=0.5))
+        same.append(_Groups(numbered.families, said, (0.6, 0.78), weight=16, limit=0.5))
     if numbered.fields:
         written.append(_Fields(numbered.fields))
     if numbered.lures:
         written.append(_Lures(numbered.lures))
     synonyms = _Synonyms(numbered.synonyms, clusters, numbered.phrases, recipe)
-    return [[synonyms], *always, *(turns for turns in (texts, tools, written) if turns)]
+    return [[synonyms], *always, *(turns for turns in (texts, tools, same, written) if turns)]
 
 
 def train(corpus: Corpus, recipe: Recipe, teacher: Embedder | None, progress: Progress) -> Weights:

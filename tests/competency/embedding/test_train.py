@@ -172,11 +172,14 @@ def test_lures_share_a_word_and_no_home():
             ("ledgers", "finance", ("General Ledger", "Sub Ledger", "Budget Server")),
             ("servers", "devops", ("Build Server", "Ledger of Builds", "Mail of Servers")),
             ("languages", "software_development", ("Server Pages",)),
+            ("parts", "software_development", ("Servlets",)),
         ),
         fields=(("Accounts", ("Sub Ledger", "Ledger of Builds")),),
     )
-    assert set(training._lures(knowledge)) == {
-        ("General Ledger", "Ledger of Builds"),
-        ("Budget Server", "Build Server"),
-        ("Budget Server", "Server Pages"),
+    assert training._lures(knowledge) == {
+        ("General Ledger", "Ledger of Builds"): 0.3,
+        ("Budget Server", "Build Server"): 0.3,
+        ("Budget Server", "Server Pages"): 0.3,
+        ("Build Server", "Server Pages"): 0.4,  # neighbouring domains
+        ("Server Pages", "Servlets"): 0.4,
     }
