@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_choice(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--embedder", default="hashing", metavar="EMBEDDER", help=f"what compares names: {CHOICES} (default: hashing)"
+        "--embedder", default="static", metavar="EMBEDDER", help=f"what compares names: {CHOICES} (default: static)"
     )
 
 

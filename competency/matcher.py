@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from competency.columns import columns
 from competency.config import ScoringConfig
-from competency.embedding import Embedder, HashingEmbedder, embed
+from competency.embedding import Embedder, default_embedder, embed
 from competency.errors import ConfigError, EmbedderError, PoolError, SimilarityError, SkillError, shown
 from competency.pool import CandidatePool
 from competency.ranking import (
@@ -79,7 +79,7 @@ class SkillMatcher:
     Parameters
     ----------
     embedder : Embedder, optional
-        What turns names into vectors; by default a `HashingEmbedder`.
+        What turns names into vectors; by default the `StaticEmbedder` that comes with the package.
     strategy : {"default", "conservative", "aggressive"}
         How uncertainty counts.
     config : ScoringConfig, optional
@@ -101,10 +101,10 @@ class SkillMatcher:
     def __init__(
         self, embedder: Embedder | None = None, strategy: str = "default", config: ScoringConfig | None = None
     ) -> None:
-        self.embedder: Embedder = HashingEmbedder() if embedder is None else embedder
+        self.embedder: Embedder = default_embedder() if embedder is None else embedder
         self.strategy = check_strategy(strategy)
         self.config = ScoringConfig() if config is None else config
-        if not isinstance(self.embedder, Embedder):
+        if embedder is not None and not isinstance(embedder, Embedder):  # the default is not opened yet
             raise EmbedderError(f"embedder {shown(embedder)}: expected dim, fingerprint and embed(names)")
         if not isinstance(self.config, ScoringConfig):
             raise ConfigError(f"config {shown(config)}: expected a ScoringConfig")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from competency import pool_file
 from competency.domains import classify
-from competency.embedding import Embedder, HashingEmbedder
+from competency.embedding import Embedder, default_embedder
 from competency.errors import CompetencyError, PoolError, SkillError, shown
 from competency.names import normalise
 from competency.pool_builder import DOMAINS, MAX_LEVEL, PoolBuilder, check_described
@@ -196,7 +196,7 @@ class CandidatePool:
         candidates : iterable of (id, skills)
             The id is text of 1 character or more that no other candidate has; at least one skill.
         embedder : Embedder, optional
-            By default a `HashingEmbedder`.
+            By default the `StaticEmbedder` that comes with the package.
         progress : callable, optional
             Called with the number of candidates that were added, every 4,096 of them and at the end.
 
@@ -507,6 +507,6 @@ class CandidatePool:
 
 
 def _described(embedder: Embedder | None) -> Embedder:
-    embedder = HashingEmbedder() if embedder is None else embedder
+    embedder = default_embedder() if embedder is None else embedder
     check_described(embedder)
     return embedder

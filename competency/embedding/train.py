@@ -87,7 +87,7 @@ class Recipe:
     n_buckets: int = 4096
     max_bytes: int = 4_000_000  # of the file
     n_pairs: int = 2500
-    steps: int = 3300
+    steps: int = 2600
     rate: float = 0.004
     dropout: float = 0.1  # of rows of words
     batch: int = 512

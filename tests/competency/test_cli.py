@@ -14,6 +14,7 @@ from pyarrow import parquet
 import competency
 from competency import CandidatePool, HashingEmbedder, ProficiencyLevel, Skill, SkillMatcher, match_score
 from competency.cli import main
+from competency.embedding import default_embedder
 
 JOB = [{"name": "Python", "level": {"value": 4, "max": 5}}, {"name": "SQL", "level": {"value": 3, "max": 5}}]
 CV = [{"name": "python", "level": {"value": 5, "max": 5}}, {"name": "MySQL", "level": {"value": 2, "max": 5}}]
@@ -194,7 +195,7 @@ def test_pool_build(cvs, capsys):
     assert capsys.readouterr() == (f"{path}: 3 candidates\n", "")
     pool = CandidatePool.open(path)
     pool.verify()
-    pool.check_embedder(HashingEmbedder())
+    pool.check_embedder(default_embedder())
     assert [pool.candidate_id(c) for c in range(len(pool))] == ["a", "b", "c"]
 
 
@@ -300,6 +301,22 @@ def test_interrupted_build_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == [pipe]
 
 
+def test_another_embedder(cvs, files, tmp_path, capsys):
+    assert build(cvs, "--embedder", "hashing:32") == 0
+    path = str(cvs.with_suffix(".pool"))
+    assert CandidatePool.open(path).fingerprint == HashingEmbedder(32).fingerprint
+    rank = ["rank", *files[:2], "--pool", path]
+    capsys.readouterr()
+    assert main([*rank, "--embedder", "hashing:32"]) == 0
+    assert main(rank) == 1
+    assert "embedded by 'hashing-1 dim=32" in capsys.readouterr().err
+    assert main(["match", *files, "--json", "--embedder", "hashing"]) == 0
+    expected = SkillMatcher(HashingEmbedder()).match([*map(Skill.from_dict, JOB)], [*map(Skill.from_dict, CV)])
+    assert json.loads(capsys.readouterr().out) == expected.to_dict()
+    assert main(["match", *files, "--embedder", "word2vec"]) == 1
+    assert "embedder 'word2vec': expected static, " in capsys.readouterr().err
+
+
 def test_pool_info(cvs, capsys):
     build(cvs)
     path = cvs.with_suffix(".pool")
@@ -311,8 +328,8 @@ def test_pool_info(cvs, capsys):
         "entries": 6,
         "items": 2,
         "names": 2,
-        "dim": 512,
-        "fingerprint": HashingEmbedder().fingerprint,
+        "dim": default_embedder().dim,
+        "fingerprint": default_embedder().fingerprint,
         "bytes": path.stat().st_size,
     }
     assert main(["pool", "info", str(path)]) == 0

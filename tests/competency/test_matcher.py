@@ -55,7 +55,7 @@ def test_shapes_and_dtypes():
 
 def test_similarities_are_the_cosines_of_the_embeddings():
     vectors = HashingEmbedder().embed([s.name for s in CV]) @ HashingEmbedder().embed([s.name for s in JOB]).T
-    matcher = SkillMatcher()
+    matcher = SkillMatcher(HashingEmbedder())
     np.testing.assert_allclose(matcher.similarities(JOB, CV), vectors, atol=1e-6)
     np.testing.assert_array_equal(matcher.match(JOB, CV).similarities, matcher.similarities(JOB, CV))
 

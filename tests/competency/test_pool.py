@@ -25,6 +25,7 @@ from competency import (
     SkillDomain,
     SkillError,
 )
+from competency.embedding import default_embedder
 from competency.pool import _PROGRESS_EVERY
 
 LEVEL = ProficiencyLevel(3, 5)
@@ -158,7 +159,7 @@ def test_names_are_embedded_in_blocks():
 
 
 def test_default_embedder():
-    assert CandidatePool.build(CANDIDATES).fingerprint == HashingEmbedder().fingerprint
+    assert CandidatePool.build(CANDIDATES).fingerprint == default_embedder().fingerprint
 
 
 @pytest.mark.parametrize("position", [-1, 3, 2**70, 1.0, "a", None])

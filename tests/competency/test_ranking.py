@@ -114,7 +114,7 @@ def test_no_score_is_above_its_bound(seed, strategy, config):
 
 def test_few_are_scored_in_full():
     rng = np.random.default_rng(0)
-    matcher = SkillMatcher()
+    matcher = SkillMatcher(HashingEmbedder())
     pool = some_pool(rng, 3000, matcher.embedder)
     job = [Skill(name, ProficiencyLevel(4, 5)) for name in STEMS]
     ranking = matcher.rank(job, pool, 5)
@@ -125,8 +125,8 @@ def test_few_are_scored_in_full():
 def test_ties_go_to_the_first():
     skills = [Skill("SQL", ProficiencyLevel(3, 5)), Skill("Sales", ProficiencyLevel(2, 5))]
     others = [Skill("Welding", ProficiencyLevel(1, 5))]
-    pool = CandidatePool.build((str(i), skills if i % 3 else others) for i in range(300))
-    ranking = SkillMatcher().rank(skills, pool, 100)
+    pool = CandidatePool.build(((str(i), skills if i % 3 else others) for i in range(300)), HashingEmbedder())
+    ranking = SkillMatcher(HashingEmbedder()).rank(skills, pool, 100)
     assert ranking.positions.tolist() == [i for i in range(300) if i % 3][:100]
     assert ranking.ids[:3] == ("1", "2", "4")
     assert len(set(ranking.scores)) == 1
@@ -134,7 +134,7 @@ def test_ties_go_to_the_first():
 
 def test_results_are_those_of_match():
     rng = np.random.default_rng(1)
-    matcher = SkillMatcher(strategy="aggressive")
+    matcher = SkillMatcher(HashingEmbedder(), "aggressive")
     pool, job = some_pool(rng, 50, matcher.embedder, most=40), some_skills(rng, 8)
     ranking = matcher.rank(job, pool, 7)
     for position, score, result in zip(ranking.positions, ranking.scores, ranking.results, strict=True):
@@ -147,10 +147,11 @@ def test_results_are_those_of_match():
 
 def test_why():
     pool = CandidatePool.build(
-        [("a", [Skill("Data Analyst", ProficiencyLevel(4, 5)), Skill("Welding", ProficiencyLevel(1, 5))])]
+        [("a", [Skill("Data Analyst", ProficiencyLevel(4, 5)), Skill("Welding", ProficiencyLevel(1, 5))])],
+        HashingEmbedder(),
     )
     job = [Skill("Data Analysis", ProficiencyLevel(3, 5)), Skill("Welding", ProficiencyLevel(3, 5))]
-    ranking = SkillMatcher().rank(job, pool, 1, explain=True)
+    ranking = SkillMatcher(HashingEmbedder()).rank(job, pool, 1, explain=True)
     ((analysis, welding),) = ranking.carriers
     assert [carrier.name for carrier in analysis] == ["Data Analyst", "Welding"]
     assert welding[0].name == "Welding"
@@ -197,32 +198,32 @@ def test_the_plan_predicts_the_peak(budget, top):
 def test_a_budget_that_is_too_small():
     pool = some_pool(np.random.default_rng(3), 20, HashingEmbedder())
     with pytest.raises(ConfigError, match=r"^memory_budget of 10000 bytes: expected at least \d+$") as caught:
-        SkillMatcher().rank(some_skills(np.random.default_rng(4), 5), pool, memory_budget="10 kB")
+        SkillMatcher(HashingEmbedder()).rank(some_skills(np.random.default_rng(4), 5), pool, memory_budget="10 kB")
     least = int(str(caught.value).split()[-1])
-    SkillMatcher().rank(some_skills(np.random.default_rng(4), 5), pool, memory_budget=least)
+    SkillMatcher(HashingEmbedder()).rank(some_skills(np.random.default_rng(4), 5), pool, memory_budget=least)
 
 
 @pytest.mark.parametrize("budget", [0, -1, True, 1.5, "", "much", "-3 MB", "3 TB", "0 kB", b"1"])
 def test_bad_budgets(budget):
     pool = some_pool(np.random.default_rng(5), 3, HashingEmbedder())
     with pytest.raises(ConfigError, match=r"^memory_budget .*: expected a number of bytes, or text such as '256 MB'$"):
-        SkillMatcher().plan([Skill("SQL", ProficiencyLevel(1, 5))], pool, memory_budget=budget)
+        SkillMatcher(HashingEmbedder()).plan([Skill("SQL", ProficiencyLevel(1, 5))], pool, memory_budget=budget)
 
 
 @pytest.mark.parametrize("top", [0, -1, 1.0, "10", True])
 def test_bad_top(top):
     pool = some_pool(np.random.default_rng(6), 3, HashingEmbedder())
     with pytest.raises(ConfigError, match=r"^top .*: expected an integer of 1 or more, or None$"):
-        SkillMatcher().rank([Skill("SQL", ProficiencyLevel(1, 5))], pool, top)
+        SkillMatcher(HashingEmbedder()).rank([Skill("SQL", ProficiencyLevel(1, 5))], pool, top)
 
 
 def test_bad_pools_and_jobs():
     job = [Skill("SQL", ProficiencyLevel(1, 5))]
     pool = some_pool(np.random.default_rng(7), 30, HashingEmbedder(64))
     with pytest.raises(PoolError, match=r"dim=64.*expected .*dim=512"):
-        SkillMatcher().rank(job, pool)
+        SkillMatcher(HashingEmbedder()).rank(job, pool)
     with pytest.raises(PoolError, match=r"^pool \[\]: expected a CandidatePool$"):
-        SkillMatcher().rank(job, [])
+        SkillMatcher(HashingEmbedder()).rank(job, [])
     with pytest.raises(SkillError, match=r"^required skills \[\]: expected at least one skill$"):
         SkillMatcher(HashingEmbedder(64)).rank([], pool)
 
@@ -249,13 +250,13 @@ def test_a_damaged_pool_is_refused(column, value, top):
     damaged[5] = value
     pool = dataclasses.replace(pool, **{column: damaged})
     with pytest.raises(PoolError, match=r"pool is damaged$"):
-        SkillMatcher().rank([Skill("SQL", ProficiencyLevel(1, 5))], pool, top)
+        SkillMatcher(HashingEmbedder()).rank([Skill("SQL", ProficiencyLevel(1, 5))], pool, top)
 
 
 def test_progress():
     calls = []
     pool = some_pool(np.random.default_rng(9), 40, HashingEmbedder())
-    SkillMatcher().rank(
+    SkillMatcher(HashingEmbedder()).rank(
         [Skill("SQL", ProficiencyLevel(1, 5))], pool, 3, progress=lambda done, total: calls.append((done, total))
     )
     assert calls[-1] == (40, 40)
@@ -307,13 +308,13 @@ def test_from_a_file(tmp_path):
     rng = np.random.default_rng(10)
     pool, job = some_pool(rng, 40, HashingEmbedder()), some_skills(rng, 5)
     pool.save(tmp_path / "cvs.pool")
-    ranking = SkillMatcher().rank(job, CandidatePool.open(tmp_path / "cvs.pool"))
-    np.testing.assert_array_equal(ranking.scores, SkillMatcher().rank(job, pool).scores)
+    ranking = SkillMatcher(HashingEmbedder()).rank(job, CandidatePool.open(tmp_path / "cvs.pool"))
+    np.testing.assert_array_equal(ranking.scores, SkillMatcher(HashingEmbedder()).rank(job, pool).scores)
 
 
 def test_one_matcher_from_many_threads():
     rng = np.random.default_rng(11)
-    matcher = SkillMatcher()
+    matcher = SkillMatcher(HashingEmbedder())
     pool = some_pool(rng, 300, matcher.embedder)
     jobs = [some_skills(rng, 8) for _ in range(12)]
 
