@@ -240,7 +240,31 @@ def _setup_embed(n_names: int, calls: str, names: str) -> tuple[Any, ...]:
     from competency import SkillMatcher
 
     texts = [name for name, _ in INPUTS[names](n_names, 1)[0]]
-    return SkillMatcher().embedder, [texts] if calls == "batch" else [[text] for text in texts]
+    embedder = SkillMatcher().embedder
+    if hasattr(embedder, "cache_info"):
+        embedder = type(embedder)(cache_size=0)  # names are new in every call
+    _ = embedder.dim  # a file of weights is open now
+    return embedder, [texts] if calls == "batch" else [[text] for text in texts]
+
+
+def _setup_embed_warm(n_names: int) -> tuple[Any, ...]:
+    from competency import StaticEmbedder
+
+    embedder, texts = StaticEmbedder(), list(skills_by_popularity()[:n_names])
+    embedder.embed(texts)
+    return embedder, texts
+
+
+def _setup_embed_hashing(n_names: int) -> tuple[Any, ...]:
+    from competency import HashingEmbedder
+
+    return HashingEmbedder(), list(skills_by_popularity()[:n_names])
+
+
+def _run_load() -> object:
+    from competency import StaticEmbedder
+
+    return StaticEmbedder().embed(["Python"])
 
 
 def _setup_pair(size: str, names: str = "real") -> tuple[Any, ...]:
@@ -340,6 +364,21 @@ OPERATIONS = {
             sized=lambda n_candidate, n_required: (n_candidate, "batch", "real"),
             run=lambda embedder, batches: [embedder.embed(batch) for batch in batches],
         ),
+        Operation(
+            "embed_warm",
+            {"n_names": (10, 100, 1000)},
+            needs=("StaticEmbedder",),
+            setup=_setup_embed_warm,
+            run=lambda embedder, names: embedder.embed(names),
+        ),
+        Operation(
+            "embed_hashing",
+            {"n_names": (10, 100, 1000)},
+            needs=("HashingEmbedder",),
+            setup=_setup_embed_hashing,
+            run=lambda embedder, names: embedder.embed(names),
+        ),
+        Operation("load", {}, needs=("StaticEmbedder",), setup=lambda: (), run=_run_load),
         Operation(
             "similarity",
             {"size": _SIZES},

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from benchmarks.common import XL
+from benchmarks.embedders import minilm_installed
 from benchmarks.site.commits import ROOT
 
 # The core set: what `tox -e bench` measures by default.
@@ -24,7 +25,12 @@ HEAP = re.compile(r"\.\w+Heap\.track_\w+$")
 
 # Benchmarks that may be skipped on the current commit, with the reason.
 _MILLION = ("time_run", "peakmem_run", "peakmem_reference", "track_ratio_to_bare_pass")  # only on demand
-EXPECTED_SKIPS = frozenset(f"rank.RankMillion.{face}" for face in _MILLION if os.environ.get(XL) != "1")
+EXPECTED_SKIPS = frozenset(
+    [
+        *(f"rank.RankMillion.{face}" for face in _MILLION if os.environ.get(XL) != "1"),
+        *(["embedders.BesideMiniLM.track_ratio_to_minilm"] if not minilm_installed() else ()),
+    ]
+)
 
 # Forked workers start quickly; the heap is measured in processes of its own in any case.
 FORK = ("--launch-method", "forkserver") if hasattr(os, "fork") else ()

@@ -75,6 +75,7 @@ FAMILIES = {
         Family("exponent", "growth exponent", ""),
         Family("share", "peak over input and output", "times"),
         Family("deviation", "deviation from the first version", ""),
+        Family("wrong", "share of wrong answers", ""),
         Family("other", "other", ""),
     )
 }
@@ -92,6 +93,7 @@ _METHODS = (
     (re.compile("track_.*_exponent$"), "exponent"),
     (re.compile("track_.*_deviation$"), "deviation"),
     (re.compile("track_peak_over_"), "share"),
+    (re.compile("track_wrong_"), "wrong"),
 )
 
 

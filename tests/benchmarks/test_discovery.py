@@ -27,6 +27,7 @@ CLASSES = {
     "to_dict": "ToDict",
     "start": "Import",
 }
+EMBEDDERS = ("Load", "EmbedWarm", "EmbedHashing")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,10 @@ def test_the_names(found):
     expected |= {f"rank.{name}.track_ratio_to_bare_pass" for name in ("Rank", "RankMillion")}
     expected |= {f"large_match.LargeMatch.track_{what}" for what in LARGE}
     expected |= {"accuracy.Accuracy.track_score_deviation", "accuracy.Accuracy.track_interval_deviation"}
+    expected |= {f"embedders.{name}.{face}" for name in EMBEDDERS for face in FACES}
+    expected |= {f"embedders.{name}Heap.{series}" for name in EMBEDDERS for series in HEAP}
+    expected |= {"embedders.Beside.track_ratio_to_hashing", "embedders.BesideMiniLM.track_ratio_to_minilm"}
+    expected |= {f"quality.Quality.track_wrong_{what}" for what in ("tools", "skills", "judgements")}
     assert set(found[0]) == expected
 
 
@@ -73,7 +78,7 @@ def test_each_operation_has_a_setup_cache_of_its_own(found):
     for operation in ("Match", "Rank"):
         growth = {key for name, (key, *_) in found[0].items() if f".{operation}Growth." in name}
         assert growth == {keys[f"{operation.lower()}.{operation}Heap"]}
-    assert len(set(keys.values())) == len(keys) == len(CLASSES)
+    assert len(set(keys.values())) == len(keys) == len(CLASSES) + len(EMBEDDERS)
 
 
 def test_versions_are_explicit(found):
