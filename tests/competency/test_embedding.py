@@ -70,10 +70,11 @@ def test_against_a_slow_reference():
         )
 
 
-def test_equal_over_processes_and_hash_seeds():
+@pytest.mark.parametrize("embedder", ["HashingEmbedder", "StaticEmbedder"])
+def test_equal_over_processes_and_hash_seeds(embedder):
     program = (
-        "import hashlib, sys; from competency import HashingEmbedder;"
-        "print(hashlib.sha256(HashingEmbedder().embed(sys.argv[1:]).tobytes()).hexdigest())"
+        f"import hashlib, sys; from competency import {embedder} as make;"
+        "print(hashlib.sha256(make().embed(sys.argv[1:]).tobytes()).hexdigest())"
     )
     digests = {
         subprocess.run(

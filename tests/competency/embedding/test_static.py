@@ -1,6 +1,4 @@
 import logging
-import subprocess
-import sys
 import threading
 import unicodedata
 import zlib
@@ -196,23 +194,6 @@ def test_fingerprint_follows_the_weights(path, tmp_path):
 def test_bad_cache_size(size):
     with pytest.raises(EmbedderError, match=f"^cache_size {size!r}: expected an integer"):
         StaticEmbedder(cache_size=size)
-
-
-def test_equal_over_processes_and_hash_seeds(path):
-    program = (
-        "import hashlib, sys; from competency.embedding.static import StaticEmbedder as S;"
-        "print(hashlib.sha256(S(sys.argv[1]).embed(sys.argv[2:]).tobytes()).hexdigest())"
-    )
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", program, str(path), "Python", "Node.js", "Résumé"],
-            env={"PYTHONHASHSEED": seed, "PYTHONUTF8": "1", "PYTHONPATH": ":".join(sys.path)},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for seed in "012"
-    }
-    assert len(digests) == 1
 
 
 def test_one_default_for_the_process():
