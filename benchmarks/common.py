@@ -365,21 +365,6 @@ OPERATIONS = {
             run=lambda embedder, batches: [embedder.embed(batch) for batch in batches],
         ),
         Operation(
-            "embed_warm",
-            {"n_names": (10, 100, 1000)},
-            needs=("StaticEmbedder",),
-            setup=_setup_embed_warm,
-            run=lambda embedder, names: embedder.embed(names),
-        ),
-        Operation(
-            "embed_hashing",
-            {"n_names": (10, 100, 1000)},
-            needs=("HashingEmbedder",),
-            setup=_setup_embed_hashing,
-            run=lambda embedder, names: embedder.embed(names),
-        ),
-        Operation("load", {}, needs=("StaticEmbedder",), setup=lambda: (), run=_run_load),
-        Operation(
             "similarity",
             {"size": _SIZES},
             needs=("SkillMatcher.similarities",),
@@ -459,6 +444,21 @@ OPERATIONS = {
             sized=_size,
             run=lambda result: result.to_dict(),
         ),
+        Operation(
+            "embed_warm",
+            {"n_names": (10, 100, 1000)},
+            needs=("StaticEmbedder",),
+            setup=_setup_embed_warm,
+            run=lambda embedder, names: embedder.embed(names),
+        ),
+        Operation(
+            "embed_hashing",
+            {"n_names": (10, 100, 1000)},
+            needs=("HashingEmbedder",),
+            setup=_setup_embed_hashing,
+            run=lambda embedder, names: embedder.embed(names),
+        ),
+        Operation("load", {}, needs=("StaticEmbedder",), setup=lambda: (), run=_run_load),
         Operation("import", {}, needs=(), setup=lambda: (), run=_run_import),
     )
 }
