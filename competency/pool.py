@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency import pool_file
-from competency.domains import classify
+from competency.domains import DOMAINS, classify
 from competency.embedding import Embedder, default_embedder
 from competency.errors import CompetencyError, PoolError, SkillError, shown
 from competency.names import normalise
-from competency.pool_builder import DOMAINS, MAX_LEVEL, PoolBuilder, check_described
+from competency.pool_builder import MAX_LEVEL, PoolBuilder, check_described
 from competency.records import JsonLines, ParquetRows, Records
 from competency.skills import ProficiencyLevel, Skill
 

@@ -7,14 +7,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from competency.domains import SkillDomain
+from competency.domains import DOMAINS
 from competency.embedding import Embedder, embed
 from competency.errors import EmbedderError, PoolError, SkillError, shown
 from competency.skills import Skill
 
-__all__ = ["DOMAINS", "MAX_LEVEL", "PoolBuilder", "check_described"]
+__all__ = ["MAX_LEVEL", "PoolBuilder", "check_described"]
 
-DOMAINS = tuple(sorted(SkillDomain))
 MAX_LEVEL = 2**53  # a float64 holds every integer up to it
 _MAX_FINGERPRINT = 10_000  # characters
 _BLOCK = 4096  # names embedded at a time
