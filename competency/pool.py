@@ -67,6 +67,8 @@ class Items:
         Place of each item's ratio among them.
     domain : ndarray of int8, shape (n_item,)
         Codes of the domains, as given or as the names are classified.
+    n_domain : int
+        How many of them there are.
     """
 
     def __init__(self, pool: "CandidatePool") -> None:
@@ -79,6 +81,7 @@ class Items:
             self.level[block] = self.ratios.searchsorted(ratio)
             given = pool.item_domain[block]
             self.domain[block] = np.where(given < 0, pool.vocabulary.domain[pool.item_name[block]], given)
+        self.n_domain = len(np.bincount(self.domain).nonzero()[0])
 
     @staticmethod
     def _ratios(pool: "CandidatePool") -> Iterator[tuple[slice, NDArray[np.float64]]]:
@@ -180,6 +183,12 @@ class CandidatePool:
         """
         self.check_items()
         return Items(self)
+
+    @functools.cached_property
+    def most_skills(self) -> int:
+        """How many skills the candidate with the most of them has; counted once, when it is first asked for."""
+        blocks = (self.offsets[start : start + _BLOCK + 1] for start in range(0, len(self), _BLOCK))
+        return max(int(np.diff(offsets).max()) for offsets in blocks)
 
     @classmethod
     def build(

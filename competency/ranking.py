@@ -40,7 +40,6 @@ _FINE = np.concatenate([np.linspace(0.1, 0.2, 12), np.linspace(0.2, 0.3, 21)[1:]
 _LIMITS = np.append(_FINE, 0.95)  # codes of similarities: the number of limits below
 _NAMES = 256  # whose codes are made at one time
 _MOST_COLUMNS = 256  # required skills of jobs that share a pass
-_ROWS = 8192  # of a column that are looked through at one time
 _BLOCK_CANDIDATES = 8192  # of a block
 _AT_ONCE = 64  # scored in full at most; after the first so many of a block twice as many are chosen, and so on
 _BLOCK_ENTRIES = 163_840
@@ -197,16 +196,13 @@ class Sizes:
         self._lengths = lengths
         self._top = top
         self.ratios = pool.item_columns.ratios
-        self._n_domain = len(np.bincount(pool.item_columns.domain).nonzero()[0])
-        blocks = (pool.offsets[start : start + _ROWS + 1] for start in range(0, len(pool), _ROWS))
-        self.largest = max(int(np.diff(offsets).max()) for offsets in blocks)
 
     def plan(self, share: float) -> Plan:
         """The plan with blocks of a share of their usual size."""
         pool, n_required, n_column = self._pool, self._n_required, sum(self._lengths)
         mean_size = len(pool.items) / len(pool)
         n_candidates = min(max(int(share * _BLOCK_CANDIDATES), 1), len(pool))
-        n_entries = max(int(share * _BLOCK_ENTRIES), self.largest)
+        n_entries = max(int(share * _BLOCK_ENTRIES), self._pool.most_skills)
         stack = int(share * _STACK_BYTES)
         in_block = min(n_candidates, max(int(n_entries / mean_size), 1))
         skills = min(in_block * mean_size, n_entries)
@@ -215,10 +211,10 @@ class Sizes:
         fixed = n_column * (n_names + 8 * 256 + 4 * pool.dim) + _OBJECTS
         coding = 20 * n_column * min(n_names, _NAMES)
         one = self.of_one(math.ceil(mean_size))
-        scoring = max(min(stack, one * min(in_block, _AT_ONCE)), self.of_one(self.largest))
+        scoring = max(min(stack, one * min(in_block, _AT_ONCE)), self.of_one(self._pool.most_skills))
         if self._top is None:
             stack *= _CLOSELY
-            one, largest = self.of_one_closely(math.ceil(mean_size)), self.of_one_closely(self.largest)
+            one, largest = self.of_one_closely(math.ceil(mean_size)), self.of_one_closely(self._pool.most_skills)
             fixed += 4 * n_required * n_names
             scoring = max(min(stack, one * in_block), largest) + 24 * in_block + 8 * len(pool) + _CLOSE_BUFFERS
             return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, scoring, 32 * len(pool))))
@@ -243,7 +239,9 @@ class Sizes:
 
     def of_one_closely(self, size: int) -> int:
         """What scoring one candidate by the similarities of all names takes."""
-        summing = max(12 * size + 8, 8 * (size + 1 + max(len(self.ratios), 1 + min(size, self._n_domain))))
+        summing = max(
+            12 * size + 8, 8 * (size + 1 + max(len(self.ratios), 1 + min(size, self._pool.item_columns.n_domain)))
+        )
         return 64 * size + self._n_required * max(summing, 280)
 
 
