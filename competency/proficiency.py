@@ -80,9 +80,14 @@ class Levels:
         return curves
 
     @functools.cached_property
-    def raised(self) -> Array:
-        """Distribution function at the nodes and, behind the last level, ones: shape (n_level + 1, n_node)."""
-        return np.vstack([self.curves[:, 0].T, np.ones(len(_NODES))])
+    def search_table(self) -> Array:
+        """Distribution function at the nodes and, behind the last level, ones: shape (n_level + 1, n_node).
+
+        At the two ends it is beyond 0 and 1, so that every probability has a node before and one behind it.
+        """
+        table = np.vstack([self.curves[:, 0].T, np.ones(len(_NODES))])
+        table[:-1, 0], table[:-1, -1] = -1, 2
+        return table
 
 
 @functools.lru_cache(maxsize=64)
@@ -130,7 +135,8 @@ _BENT = 0.05  # share by which a slope may differ from that of its bracket; beyo
 _NARROW = 11.5  # alpha + beta; those of the default prior are 11 at most
 _NEWTON_STEP = 1e-9
 _MOST_STEPS = 60  # halving alone needs 24, from the widest bracket
-_MOST_ROWS = 32  # at one time: a row is looked for among all nodes
+_MOST_ROWS = 25  # at one time: a row is looked for among all nodes
+_HEIGHTS = 4.0 * np.arange(_MOST_ROWS)[:, None]  # of the rows of a search table, which spans 3
 
 
 def _make_nodes() -> Array:
@@ -139,6 +145,7 @@ def _make_nodes() -> Array:
 
 
 _NODES = _make_nodes()
+_FIRST_NODES = len(_NODES) * np.arange(_MOST_ROWS)
 _ENDS = np.array([-1, 0])[:, None, None]  # of a bracket, from its upper one
 
 
@@ -154,7 +161,7 @@ def mixture_quantiles(weights: Array, levels: Levels, probabilities: Array) -> A
     Parameters
     ----------
     weights : ndarray of float64, shape (n_mixture, n_level)
-        Each row sums to 1.
+        Of the distributions, on any scale.
     levels : Levels
         The distributions.
     probabilities : ndarray of float64, shape (n_probability,)
@@ -163,44 +170,47 @@ def mixture_quantiles(weights: Array, levels: Levels, probabilities: Array) -> A
     Returns
     -------
     ndarray of float64, shape (n_mixture, n_probability)
+
+    Notes
+    -----
+    The rational function of Gregory and Delbourgo (1982), "Piecewise rational quadratic interpolation to monotonic
+    data", has the values and the slopes of the quantile function at both ends of a bracket, and never turns back.
     """
+    scaled = np.empty((len(weights), len(levels.ratio) + 1))  # the last column is for the search
+    np.divide(weights, np.add.reduce(weights, axis=1, keepdims=True), out=scaled[:, :-1])
     p = probabilities[:, None]  # arrays have the shape (n_probability, n_mixture) from here on
-    curves = levels.curves
-    ends = _upper_nodes(weights, levels.raised, p) + _ENDS  # of the brackets, shape (2, n_probability, n_mixture)
-    at_ends = np.matmul(curves.take(ends, axis=0), weights[:, :, None])[..., 0]
-    (at_low, low_density), (at_high, high_density) = at_ends.transpose(0, 3, 1, 2)
+    ends = _upper_nodes(scaled, levels.search_table, p) + _ENDS  # of the brackets, shape (2, n_probability, n_mixture)
+    at_ends = np.matmul(levels.curves.take(ends, axis=0), scaled[:, :-1, None])
+    cdf, density = at_ends[..., 0, 0], at_ends[..., 1, 0]
     low, high = _NODES.take(ends)
     width = high - low
-    rise = np.maximum(at_high - at_low, _TINY)
+    rise = cdf[1] - cdf[0]
+    rise += _TINY
+    bend = rise / width / density  # by how much the slopes at the ends differ from that of the bracket
+    bend -= 1
+    u = (p - cdf[0]) / rise
+    middle = u - u * u
+    x: Array = low + width * (u + bend[0] * middle) / (1 + (bend[0] + bend[1]) * middle)
 
-    # the cubic x(u), u from 0 to 1 over the bracket; slopes of at most 3 times its own keep it monotone
-    first, last = rise / low_density, rise / high_density
-    bent = np.maximum(np.abs(first - width), np.abs(last - width)) > _BENT * width
-    u = (p - at_low) / rise
-    steepest = 3 * width
-    np.minimum(first, steepest, out=first)
-    np.minimum(last, steepest, out=last)
-    twist = first + last - 2 * width
-    x: Array = low + u * (first + u * (width - first - twist + u * twist))
-
-    if levels.narrow or np.count_nonzero(bent):
-        bent = (bent | levels.narrow) & (width > _LEAST_NODE)
+    np.abs(bend, out=bend)
+    if levels.narrow or np.maximum.reduce(bend, axis=None) > _BENT:
+        bent = ((np.maximum(bend[0], bend[1]) > _BENT) | levels.narrow) & (width > _LEAST_NODE)
         of_p, of_row = bent.nonzero()
-        x[bent] = _newton(probabilities[of_p], weights[of_row], levels, low[bent], high[bent], x[bent])
+        x[bent] = _newton(probabilities[of_p], scaled[of_row, :-1], levels, low[bent], high[bent], x[bent])
     return x.T
 
 
-def _upper_nodes(weights: Array, raised: Array, p: Array) -> NDArray[np.intp]:
-    """The first node behind each quantile, shape (n_probability, n_mixture)."""
+def _upper_nodes(weights: Array, search_table: Array, p: Array) -> NDArray[np.intp]:
+    """The first node behind each quantile, shape (n_probability, n_mixture); the last column of `weights` is filled."""
     upper = np.empty((len(p), len(weights)), np.intp)
     for start in range(0, len(weights), _MOST_ROWS):
-        rows = weights[start : start + _MOST_ROWS]
         # each row stands higher than the one before: all of them are one ascending array
-        row = np.arange(len(rows))
-        height = 2.0 * row
-        found = np.column_stack([rows, height]).dot(raised).ravel().searchsorted(p + height)
-        upper[:, start : start + _MOST_ROWS] = found - len(_NODES) * row
-    return np.minimum(np.maximum(upper, 1), len(_NODES) - 1)
+        rows = weights[start : start + _MOST_ROWS]
+        height = _HEIGHTS[: len(rows)]
+        rows[:, -1:] = height
+        found = rows.dot(search_table).ravel().searchsorted(p + height[:, 0])
+        np.subtract(found, _FIRST_NODES[: len(rows)], out=upper[:, start : start + _MOST_ROWS])
+    return upper
 
 
 def _newton(p: Array, weights: Array, levels: Levels, low: Array, high: Array, x: Array) -> Array:
