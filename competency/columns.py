@@ -30,22 +30,25 @@ def columns(
         What the levels become distributions by.
     """
     required, offered = list(chain.from_iterable(jobs)), list(chain.from_iterable(candidates))
-    shape = (len(candidates), -1)
+    shape = len(candidates), len(candidates[0])
     required_ratios = [skill.level.ratio for skill in required]
     offered_ratios = [skill.level.ratio for skill in offered]
     threshold, thresholds = np.array(required_ratios), tuple(sorted(set(required_ratios)))
     ratio, ratios = np.array(offered_ratios), tuple(sorted(set(offered_ratios)))
     named: list[bool] = []
-    group: list[int] = []
+    number: list[int] = []
     domains: list[list[int]] = []
     for job, candidate in zip(jobs, candidates, strict=True):
         keys = {skill.key for skill in candidate}
         named += [skill.key in keys for skill in job]
         of_skills = [skill.resolved_domain for skill in candidate]
-        number = {domain: place for place, domain in enumerate(dict.fromkeys(of_skills))}
-        group += [number[domain] for domain in of_skills]
-        domains.append(_codes(number))
+        numbers = {domain: place for place, domain in enumerate(dict.fromkeys(of_skills), len(ratios))}
+        number += [numbers[domain] for domain in of_skills]
+        domains.append(_codes(numbers))
     n_group = max(map(len, domains))
+    bins = np.empty((shape[0], 2, shape[1]), np.intp)
+    bins[:, 0] = np.array(ratios).searchsorted(ratio).reshape(shape)
+    bins[:, 1] = np.array(number).reshape(shape)
     sizes = list(map(len, jobs))
     return (
         Requirements(
@@ -61,8 +64,7 @@ def columns(
         Candidates(
             ratio=ratio.reshape(shape),
             levels=levels_of(ratios, prior),
-            level=np.array(ratios).searchsorted(ratio).reshape(shape),
-            group=np.array(group).reshape(shape),
+            bins=bins,
             # padded, so that all pairs have equally many
             domain_of_group=np.array([codes + codes[:1] * (n_group - len(codes)) for codes in domains]),
         ),
@@ -74,7 +76,7 @@ def _codes(domains: Iterable[SkillDomain]) -> list[int]:
 
 
 def domain_groups(domains: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """`group` and `domain_of_group` of `Candidates`, from codes of domains of shape (n_pair, n_candidate)."""
+    """Numbers of domains and `domain_of_group` of `Candidates`, from codes of shape (n_pair, n_candidate)."""
     n_pair, n_candidate = domains.shape
     pair, place = np.arange(n_pair)[:, None], np.arange(n_candidate)
     bins = domains + len(DOMAINS) * pair

@@ -464,11 +464,11 @@ class Ranker:
             used, level = np.unique(level, return_inverse=True)
             ratios, level = ratios[used], level.reshape(items.shape)
         group, domain_of_group = domain_groups(columns.domain.take(items).astype(np.intp))
+        group += len(ratios)
         return Candidates(
             ratio=ratios.take(level),
             levels=levels_of(tuple(ratios.tolist()), self._model.config.beta),
-            level=level,
-            group=group,
+            bins=np.stack([level, group], axis=1),
             domain_of_group=domain_of_group,
         )
 
@@ -499,11 +499,12 @@ class Ranker:
         cells = self._model.weights(similarities, candidates.ratio.reshape(-1, 1))
         del similarities
         pair = np.arange(n_pair)
-        n_group = candidates.domain_of_group.shape[1]
-        of_domain = _sums_of_rows(cells, candidates.group * n_pair + pair[:, None], n_group)
+        n_level, n_group = len(candidates.levels.ratio), candidates.domain_of_group.shape[1]
+        level, group = candidates.bins.swapaxes(0, 1)
+        of_domain = _sums_of_rows(cells, (group - n_level) * n_pair + pair[:, None], n_group)
         main = _first_largest(of_domain.reshape(n_group, n_pair, n_required))
         del of_domain
-        weights = _sums_of_rows(cells, candidates.level * n_pair + pair[:, None], len(candidates.levels.ratio))
+        weights = _sums_of_rows(cells, level * n_pair + pair[:, None], n_level)
         del cells
         table = moments(self._required.thresholds, candidates.levels).take(self._required.threshold_code, axis=2)
         sums = np.einsum("lpr,lkr->kpr", weights.reshape(-1, n_pair, n_required), table)

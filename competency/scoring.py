@@ -96,18 +96,16 @@ class Candidates:
         Ratios of the levels.
     levels : Levels
         The distinct ones.
-    level : ndarray of intp
-        Place of each level among them.
-    group : ndarray of intp
-        The skills of a candidate by domain: numbers that ascend in the order in which the domains first appear.
+    bins : ndarray of intp, shape (n_pair, 2, n_candidate)
+        What each skill counts for: its level's place among them; and n_level plus the number of its domain, which
+        ascends in the order in which the candidate's domains first appear.
     domain_of_group : ndarray of intp, shape (n_pair, n_group)
-        Codes of the domains, by group; a group that has no skill has the domain of one that has.
+        Codes of the domains, by that number; one that has no skill has the domain of one that has.
     """
 
     ratio: Array
     levels: Levels
-    level: Codes
-    group: Codes
+    bins: Codes
     domain_of_group: Codes
 
 
@@ -287,18 +285,25 @@ class Model:
         factor = candidates.ratio * rule.level_weight
         factor += 1
         n_row, n_candidate = similarities.shape
-        weights = np.empty((len(candidates.levels.ratio), n_row))
-        main_group = np.empty(n_row, np.intp)
-        n_group = candidates.domain_of_group.shape[1]
+        n_level = len(candidates.levels.ratio)
+        n_bin = n_level + candidates.domain_of_group.shape[1]
+        sums = np.empty((n_row, n_bin))
+        bins: list[Codes] = []
         for block in row_blocks(n_row, n_candidate):
-            # the columns of a single candidate are broadcast over all rows
+            # the columns of a single candidate are broadcast over all rows, and its bins are the same for each block
             own = pair[block] if len(factor) > 1 else pair[:1]
+            if len(factor) > 1 or not bins:
+                first = np.arange(0, n_bin * len(pair[block]), n_bin).repeat(n_candidate).reshape(-1, n_candidate)
+                bins = [first + kind for kind in candidates.bins.take(own, axis=0).swapaxes(0, 1)]
+                del first
             cells = similarities[block] * factor.take(own, axis=0)
             np.maximum(cells, rule.least_weight, out=cells)
-            weights[:, block] = _sums(cells, candidates.level.take(own, axis=0), len(weights)).T
-            # of equally heavy domains argmax takes the one that appears first
-            main_group[block] = _sums(cells, candidates.group.take(own, axis=0), n_group).argmax(axis=1)
-        return weights, candidates.domain_of_group[pair, main_group]
+            by_level, by_domain = (_sums(cells, kind[: len(cells)], n_bin) for kind in bins)
+            np.add(by_level, by_domain, out=sums[block])  # either is 0 where the other is not
+            del cells  # before the next ones are made
+        # of equally heavy domains argmax takes the one that appears first
+        main = sums[:, n_level:].argmax(axis=1)
+        return sums[:, :n_level].T, candidates.domain_of_group[pair, main]
 
     def _similar(
         self,
@@ -417,13 +422,10 @@ class Model:
         return min(bonus + rule.harmony_weight * (min(harmony, 1.0) - rule.harmony_above), rule.cap)
 
 
-def _sums(cells: Array, codes: Codes, n_code: int) -> Array:
-    """Sums of each row's cells by code, in the order of the cells, shape (n_row, n_code)."""
-    n_row, n_column = cells.shape
-    bins = np.arange(0, n_row * n_code, n_code).repeat(n_column).reshape(n_row, n_column)
-    bins += codes
-    sums = np.bincount(bins.ravel(), cells.ravel(), n_row * n_code)
-    return np.asarray(sums, np.float64).reshape(n_row, n_code)
+def _sums(cells: Array, bins: Codes, n_bin: int) -> Array:
+    """Sums of each row's cells by bin, in the order of the cells, shape (n_row, n_bin)."""
+    sums = np.bincount(bins.ravel(), cells.ravel(), n_bin * len(cells))
+    return np.asarray(sums, np.float64).reshape(-1, n_bin)
 
 
 def _bands(config: ScoringConfig, penalty: Array) -> tuple[Array, Array, Array]:
