@@ -365,27 +365,18 @@ class SkillMatcher:
     ) -> Iterator[MatchResult]:
         """Results of pairs whose candidates have equally many skills; `similarities` holds the rows of all."""
         scores = self._model.score(similarities, *columns(jobs, candidates, self.config.beta))
-        for array in (similarities, scores.probability, scores.mean, scores.variance, scores.weights):
+        for array in (similarities, scores.probability, scores.mean, scores.variance):
             array.setflags(write=False)
-        start = 0
         logged = logger.isEnabledFor(logging.DEBUG)
-        for required, candidate, overall in zip(jobs, candidates, scores.overall.tolist(), strict=True):
+        start = 0
+        for pair, (required, candidate, overall) in enumerate(
+            zip(jobs, candidates, scores.overall.tolist(), strict=True)
+        ):
             rows = slice(start, start + len(required))
             start = rows.stop
             if logged:
                 logger.debug("matched %d candidate skills to %d required: %.4f", len(candidate), len(required), overall)
-            yield MatchResult(
-                required=required,
-                candidate=candidate,
-                overall_score=overall,
-                probability=scores.probability[rows],
-                mean=scores.mean[rows],
-                variance=scores.variance[rows],
-                similarities=similarities[rows].T,
-                _mixtures=scores.weights[:, rows],
-                _levels=scores.levels,
-                _model=self._model,
-            )
+            yield MatchResult(required, candidate, overall, scores, pair, rows, self._model)
 
 
 def _stacks(pairs: Sequence[Pair]) -> Iterator[list[int]]:

@@ -1,15 +1,15 @@
 """The result of a match."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import compress
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competency.proficiency import Levels, levels_of, mixture_quantiles
-from competency.scoring import Model, SkillScore
+from competency.proficiency import levels_of, mixture_quantiles
+from competency.scoring import Model, Scores, SkillScore
 from competency.skills import Skill
 
 __all__ = ["MatchResult"]
@@ -35,37 +35,48 @@ class MatchResult:
         The two lists that were matched.
     overall_score : float
         Score of the whole match, in [0, 1].
-    probability, mean, variance : ndarray of float64, shape (n_required,)
-        Score of each requirement; mean and variance of the proficiency predicted for it.
-    similarities : ndarray of float64, shape (n_candidate, n_required)
-        Cosine similarities, as computed or given.
     """
 
     required: tuple[Skill, ...]
     candidate: tuple[Skill, ...]
     overall_score: float
-    probability: Array
-    mean: Array
-    variance: Array
-    similarities: Array
-    _mixtures: Array = field(repr=False)  # (n_level, n_required), as `Scores.weights`
-    _levels: Levels = field(repr=False)
+    _scores: Scores = field(repr=False)  # of all pairs that were scored together
+    _pair: int = field(repr=False)
+    _rows: slice = field(repr=False)
     _model: Model = field(repr=False)
+
+    @property
+    def probability(self) -> Array:
+        """Score of each requirement, in [0, 1], shape (n_required,)."""
+        return self._scores.probability[self._rows]
+
+    @property
+    def mean(self) -> Array:
+        """Mean of the proficiency predicted for each requirement, shape (n_required,)."""
+        return self._scores.mean[self._rows]
+
+    @property
+    def variance(self) -> Array:
+        """Variance of the proficiency predicted for each requirement, shape (n_required,)."""
+        return self._scores.variance[self._rows]
+
+    @property
+    def similarities(self) -> Array:
+        """Cosine similarities, as computed or given, shape (n_candidate, n_required)."""
+        return self._scores.similarities[self._rows].T
 
     @cached_property
     def interval(self) -> Array:
         """Ends of the 95 % interval of each predicted proficiency, shape (n_required, 2)."""
-        config = self._model.config
+        config, levels = self._model.config, self._scores.candidates.levels
         interval = np.zeros((len(self.required), 2))
         np.add(self.mean, config.dissimilar.margin, out=interval[:, 1])
-        similar = np.logical_or.reduce(self._mixtures, axis=0).nonzero()[0]
+        similar = (self._scores.best[self._rows] >= config.dissimilar.below).nonzero()[0]
         if len(similar):
-            weights, levels = self._mixtures.T.take(similar, axis=0), self._levels
-            present = np.logical_or.reduce(weights, axis=0)
-            if not present.all():  # the candidate's own levels, not those of all who were scored together
-                levels = levels_of(tuple(levels.ratio[present].tolist()), config.beta)
-                weights = weights.compress(present, axis=1)
-            weights /= np.add.reduce(weights, axis=1, keepdims=True)
+            weights = self._scores.weights[self._rows].take(similar, axis=0)
+            own = weights[0].nonzero()[0]
+            if len(own) < len(levels.ratio):  # the candidate's levels, not those of all who were scored together
+                levels, weights = levels_of(tuple(levels.ratio[own].tolist()), config.beta), weights.take(own, axis=1)
             ends = np.array([config.mixture.lower, config.mixture.upper])
             interval[similar] = mixture_quantiles(weights, levels, ends)
         return frozen(interval)
@@ -73,37 +84,28 @@ class MatchResult:
     @cached_property
     def pairwise_scores(self) -> Array:
         """Score of each candidate skill against each required skill, shape (n_candidate, n_required)."""
-        ratio = np.array([skill.level.ratio for skill in self.candidate])
-        threshold = np.array([skill.level.ratio for skill in self.required])
-        scores = self._model.pairwise(self.similarities.T, ratio, threshold, self._spelled_the_same())
-        return frozen(scores.T)
+        return frozen(self._model.pairwise(self._scores, self._pair, self._rows, self._spelled_the_same()).T)
 
     @property
     def shares(self) -> Array:
         """Share of each candidate skill in the prediction of each requirement, shape (n_candidate, n_required)."""
-        ratio = np.array([skill.level.ratio for skill in self.candidate])
-        weights = self._model.weights(self.similarities, ratio[:, None])
+        weights = self._model.weights(self.similarities, self._scores.candidates.ratio[self._pair, :, None])
         return frozen(weights / weights.sum(axis=0))
 
     def _spelled_the_same(self) -> list[tuple[int, int]]:
         """Places of the required and the candidate skills whose names are identical."""
-        required, candidate = [skill.name for skill in self.required], [skill.name for skill in self.candidate]
-        shared = set(required).intersection(candidate)
-        if not shared:
+        places: dict[str, list[int]] = {}
+        for j in self._scores.required.named[self._rows].nonzero()[0].tolist():
+            places.setdefault(self.required[j].name, []).append(j)
+        if not places:
             return []
-        places: dict[str, list[int]] = {name: [] for name in shared}
-        for i in compress(range(len(candidate)), map(shared.__contains__, candidate)):
-            places[candidate[i]].append(i)
-        rows = compress(range(len(required)), map(shared.__contains__, required))
-        return [(j, i) for j in rows for i in places[required[j]]]
+        found = [i for i, skill in enumerate(self.candidate) if skill.name in places]
+        return [(j, i) for i in found for j in places[self.candidate[i].name]]
 
     @property
-    def skill_scores(self) -> tuple[SkillScore, ...]:
-        """One record for each required skill, in the order of the job."""
-        columns = (self.probability.tolist(), self.mean.tolist(), self.variance.tolist())
-        intervals = zip(*self.interval.T.tolist(), strict=True)
-        names = [skill.name for skill in self.required]
-        return tuple(map(SkillScore._make, zip(names, *columns, intervals, strict=True)))
+    def skill_scores(self) -> Sequence[SkillScore]:
+        """One record for each required skill, in the order of the job; made when it is read."""
+        return SkillScores(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The result of competency-api, of plain Python objects, ready for JSON.
@@ -141,3 +143,37 @@ class MatchResult:
             skill.name: dict(zip(names, row, strict=True))
             for skill, row in zip(self.required, rows.tolist(), strict=True)
         }
+
+
+class SkillScores(Sequence[SkillScore]):
+    """The scores of a result as records, which are made from its arrays when they are read."""
+
+    __slots__ = ("_result",)
+
+    def __init__(self, result: MatchResult) -> None:
+        self._result = result
+
+    def __len__(self) -> int:
+        return len(self._result.required)
+
+    @overload
+    def __getitem__(self, place: int) -> SkillScore: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[SkillScore, ...]: ...
+    def __getitem__(self, place: int | slice) -> SkillScore | tuple[SkillScore, ...]:
+        if isinstance(place, slice):
+            return tuple(self)[place]
+        result = self._result
+        low, high = result.interval[place].tolist()
+        arrays = (result.probability, result.mean, result.variance)
+        probability, mean, variance = (float(array[place]) for array in arrays)
+        return SkillScore(result.required[place].name, probability, mean, variance, (low, high))
+
+    def __iter__(self) -> Iterator[SkillScore]:
+        result = self._result
+        names = [skill.name for skill in result.required]
+        columns = (result.probability.tolist(), result.mean.tolist(), result.variance.tolist())
+        return map(SkillScore._make, zip(names, *columns, zip(*result.interval.T.tolist(), strict=True), strict=True))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))

@@ -115,22 +115,30 @@ class Scores:
 
     Parameters
     ----------
+    required : Requirements
+    candidates : Candidates
+        What was scored.
+    similarities : ndarray of float64, shape (n_row, n_candidate)
+        Cosine similarities of each row's requirement to the skills of its candidate.
+    best : ndarray of float64, shape (n_row,)
+        The best of each row.
     overall : ndarray of float64, shape (n_pair,)
         Score of each pair.
     probability, mean, variance : ndarray of float64, shape (n_row,)
         Score of each row; mean and variance of the proficiency predicted for it.
-    weights : ndarray of float64, shape (n_level, n_row)
-        The mixture behind the prediction, not scaled; all zero where a requirement is too dissimilar to have one.
-    levels : Levels
-        What the mixtures are made of.
+    weights : ndarray of float64, shape (n_row, n_level)
+        Mixtures of the levels, not scaled; a requirement that is too dissimilar is not predicted by its own.
     """
 
+    required: Requirements
+    candidates: Candidates
+    similarities: Array
+    best: Array
     overall: Array
     probability: Array
     mean: Array
     variance: Array
     weights: Array
-    levels: Levels
 
 
 def check_strategy(strategy: str) -> str:
@@ -178,11 +186,10 @@ class Model:
                 for ratio in (config.unmet, config.met)
             ]
         ).T.copy()
-        # limit, base, and weights of the similarity and of the level, the lowest band first
-        self._pair_bands = np.array(
-            [(band.above, band.base, band.similarity_weight, band.level_weight) for band in config.pair[::-1]]
-        ).T.copy()
-        self._pair_lowest = self._pair_bands[0, 1] if len(config.pair) > 1 else math.inf
+        # base, and weights of the similarity and of the level, the lowest band first
+        bands = [(band.base, band.similarity_weight, band.level_weight) for band in config.pair[::-1]]
+        self._pair_bands = np.array(bands).T.copy()
+        self._pair_limits = [band.above for band in config.pair[:-1]]
 
     def score(self, similarities: Array, required: Requirements, candidates: Candidates) -> Scores:
         """Score rows.
@@ -196,10 +203,9 @@ class Model:
         weights, main_domain = self._mix(similarities, required.pair, candidates)
         # Sums run from one level to the next: zeros of levels that only others have do not change them.
         terms = moments(required.thresholds, candidates.levels).take(required.threshold_code, axis=2)
-        terms *= weights[:, None]
+        terms *= weights.T[:, None]
         figures = self.score_mixtures(best, np.add.reduce(terms, axis=0), main_domain, required, candidates)
-        weights[:, best < self.config.dissimilar.below] = 0
-        return Scores(*figures, weights, candidates.levels)
+        return Scores(required, candidates, similarities, best, *figures, weights)
 
     def score_mixtures(
         self, best: Array, sums: Array, main_domain: Codes, required: Requirements, candidates: Candidates
@@ -232,46 +238,48 @@ class Model:
         probability = self._adjusted(probability, variance, best)
         return self._overall(probability, best, required, candidates), probability, mean, variance
 
-    def pairwise(
-        self, similarities: Array, candidate_ratio: Array, threshold: Array, same: Sequence[tuple[int, int]]
-    ) -> Array:
-        """Scores of each candidate skill against each required skill, in [0, 1].
+    def pairwise(self, scores: Scores, pair: int, rows: slice, same: Sequence[tuple[int, int]]) -> Array:
+        """Scores of each candidate skill of a pair against each of its required skills, in [0, 1].
 
         Parameters
         ----------
-        similarities : ndarray of float64, shape (n_required, n_candidate)
-        candidate_ratio, threshold : ndarray of float64, shapes (n_candidate,) and (n_required,)
+        scores : Scores
+        pair : int
+        rows : slice
+            Of the pair.
         same : sequence of (int, int)
-            Row and column of the pairs that are spelled the same.
+            Row and column of the skills that are spelled the same.
 
         Returns
         -------
         ndarray of float64, shape (n_required, n_candidate)
         """
-        scores = similarities.copy()
+        cells = scores.similarities[rows].copy()
         if same:
-            scores[tuple(zip(*same, strict=True))] = 1.0
-        for block in row_blocks(*scores.shape):
-            self._score_pairs(scores[block], candidate_ratio, threshold[block])
-        return scores
+            cells[tuple(zip(*same, strict=True))] = 1.0
+        required, candidates = scores.required, scores.candidates
+        met = moments(required.thresholds, candidates.levels)[:, 3].T.take(required.threshold_code[rows], axis=0)
+        level = candidates.bins[pair, 0]
+        for block in row_blocks(*cells.shape):
+            self._score_pairs(cells[block], met[block], level)
+        return cells
 
-    def _score_pairs(self, cells: Array, candidate_ratio: Array, threshold: Array) -> None:
-        """Pairwise scores of some rows, in place of their similarities."""
-        limits, base, slope, level_weight = self._pair_bands
-        met = share_met(candidate_ratio[None].repeat(len(cells), axis=0), threshold[:, None])
-        # most skills have little to do with each other: only the cells above the lowest band are looked at again
-        places = (cells > self._pair_lowest).ravel().nonzero()[0]
-        higher, higher_met = cells.ravel().take(places), met.ravel().take(places)
-        cells *= slope[0]
-        cells += base[0]
-        met *= level_weight[0]
-        cells += met
-        band = limits.searchsorted(higher) - 1
-        higher *= slope.take(band)
-        higher += base.take(band)
-        higher_met *= level_weight.take(band)
-        higher += higher_met
-        cells.reshape(-1)[places] = higher
+    def _score_pairs(self, cells: Array, met: Array, level: Codes) -> None:
+        """Pairwise scores of some rows, in place of their similarities; `met` has the share that each level meets."""
+        above = np.empty(cells.shape, np.bool_)
+        n_below = np.zeros(cells.shape, np.uint8)
+        for limit in self._pair_limits:
+            np.greater(cells, limit, out=above)
+            n_below += above.view(np.uint8)
+        band = n_below.astype(np.intp)
+        base, slope, level_weight = self._pair_bands
+        of_band = np.empty(cells.shape)  # without mode="clip", take would buffer it
+        cells *= slope.take(band, out=of_band, mode="clip")
+        cells += base.take(band, out=of_band, mode="clip")
+        level_weight.take(band, out=of_band, mode="clip")
+        del band
+        of_band *= met.take(level, axis=1)
+        cells += of_band
 
     def weights(self, similarity: NDArray[np.floating], ratio: Array) -> Array:
         """Weights of candidate skills in the mixture that predicts a proficiency, not scaled."""
@@ -280,7 +288,7 @@ class Model:
         return np.maximum(weights, rule.least_weight, out=weights)
 
     def _mix(self, similarities: Array, pair: Codes, candidates: Candidates) -> tuple[Array, Codes]:
-        """Weights of the levels, shape (n_level, n_row), and main domains of the rows."""
+        """Weights of the levels, shape (n_row, n_level), and main domains of the rows."""
         rule = self.config.mixture
         factor = candidates.ratio * rule.level_weight
         factor += 1
@@ -303,7 +311,7 @@ class Model:
             del cells  # before the next ones are made
         # of equally heavy domains argmax takes the one that appears first
         main = sums[:, n_level:].argmax(axis=1)
-        return sums[:, :n_level].T, candidates.domain_of_group[pair, main]
+        return sums[:, :n_level], candidates.domain_of_group[pair, main]
 
     def _similar(
         self,

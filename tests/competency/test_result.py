@@ -13,10 +13,16 @@ RESULT = SkillMatcher().match(REQUIRED, CANDIDATE, similarities=ROWS)
 
 def test_skill_scores_hold_the_arrays():
     scores = RESULT.skill_scores
-    assert isinstance(scores, tuple)
-    assert scores[1] == SkillScore(
-        "SQL", RESULT.probability[1], RESULT.mean[1], RESULT.variance[1], tuple(RESULT.interval[1])
-    )
+    arrays = RESULT.probability, RESULT.mean, RESULT.variance
+    second = SkillScore("SQL", *(float(array[1]) for array in arrays), tuple(RESULT.interval[1].tolist()))
+    assert scores[1] == scores[-1] == second
+    assert [*scores] == [scores[0], second]
+    assert scores[:1] == (scores[0],)
+    assert len(scores) == 2
+    assert second in scores
+    assert repr(scores) == repr((scores[0], second))
+    with pytest.raises(IndexError):
+        scores[2]
     assert [score.skill_name for score in scores] == ["Python", "SQL"]
 
 
