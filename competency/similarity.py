@@ -16,6 +16,7 @@ from competency.skills import Skill
 __all__ = ["cosine_rows", "similarity_rows", "stacked_similarity_rows"]
 
 _LEAST_VECTORS = 32  # of a block
+_ONE = np.float32(1)
 
 
 def vectors_at_a_time(n_required: int) -> int:
@@ -32,8 +33,8 @@ def _blocks(n_required: int, n_candidate: int) -> Iterator[slice]:
 
 def _cosines(products: NDArray[np.float32]) -> NDArray[np.float64]:
     """Inner products of unit vectors as cosines, in [-1, 1] in spite of their rounding; `products` is overwritten."""
-    np.minimum(products, np.float32(1), out=products)
-    np.maximum(products, np.float32(-1), out=products)
+    np.minimum(products, _ONE, out=products)
+    np.maximum(products, -_ONE, out=products)
     return products.astype(np.float64)
 
 

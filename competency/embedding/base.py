@@ -12,6 +12,7 @@ from competency.errors import EmbedderError, shown
 __all__ = ["Embedder", "embed"]
 
 _LENGTH_TOLERANCE = 1e-3
+_ONE = np.float32(1)
 _ROUNDING = 5e-7  # of a unit vector's length in float32
 
 
@@ -45,23 +46,27 @@ def embed(embedder: Embedder, names: Sequence[str]) -> NDArray[np.float32]:
         Where the shape, dtype or length of the vectors is not what `Embedder` promises, or a value is not finite.
     """
     vectors: Any = embedder.embed(names)
-    who = f"embedder {type(embedder).__name__}"
     if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32:
         kind = vectors.dtype if isinstance(vectors, np.ndarray) else type(vectors).__name__
-        raise EmbedderError(f"{who} returned {kind}: expected an array of float32")
+        raise EmbedderError(f"{_who(embedder)} returned {kind}: expected an array of float32")
     if vectors.shape != (len(names), embedder.dim):
-        raise EmbedderError(f"{who} returned shape {vectors.shape}: expected {(len(names), embedder.dim)}")
-    squares: NDArray[np.floating] = np.einsum("ij,ij->i", vectors, vectors)
+        raise EmbedderError(f"{_who(embedder)} returned shape {vectors.shape}: expected {(len(names), embedder.dim)}")
+    squares: NDArray[np.floating] = np.matmul(vectors[:, None], vectors[..., None]).ravel()
     # rows that are off by rounding alone stay as they are: mostly all, and then nothing is copied
-    if np.maximum.reduce(np.abs(squares - 1), initial=0) < 2 * _ROUNDING:
+    off = squares - _ONE
+    if np.maximum.reduce(np.abs(off, out=off), initial=0) < 2 * _ROUNDING:
         return vectors
     lengths = np.sqrt(squares)
     off = np.abs(lengths - 1)
     if not (off <= _LENGTH_TOLERANCE).all():
-        _check_lengths(who, names, vectors, lengths)
+        _check_lengths(_who(embedder), names, vectors, lengths)
     lengths[(off < _ROUNDING) | (lengths == 0)] = 1
     units: NDArray[np.float32] = vectors / lengths[:, None]
     return units
+
+
+def _who(embedder: Embedder) -> str:
+    return f"embedder {type(embedder).__name__}"
 
 
 def _check_lengths(who: str, names: Sequence[str], vectors: NDArray[np.float32], lengths: NDArray[np.float32]) -> None:
