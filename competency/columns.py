@@ -1,78 +1,191 @@
 """From lists of skills to the columns that the scoring model takes."""
 
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, chain
+from dataclasses import dataclass
+from itertools import chain, count
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from competency.config import BetaPrior
-from competency.domains import DOMAINS, SkillDomain
+from competency.domains import DOMAINS
 from competency.proficiency import levels_of
 from competency.scoring import Candidates, Requirements
 from competency.skills import Skill
 
-__all__ = ["columns", "domain_groups"]
+__all__ = ["MOST_LEVELS", "SkillLists", "candidate_columns", "columns", "domain_groups", "stacked_columns"]
+
+MOST_LEVELS = 32  # that pairs are scored with though not all have them; of more, only those that some have
+
+Codes = NDArray[np.intp]
+Array = NDArray[np.float64]
 
 _DOMAIN_CODES = {domain: code for code, domain in enumerate(DOMAINS)}
 
 
-def columns(
-    jobs: Sequence[Sequence[Skill]], candidates: Sequence[Sequence[Skill]], prior: BetaPrior
-) -> tuple[Requirements, Candidates]:
-    """Columns of pairs whose candidates have equally many skills.
+def columns(required: Sequence[Skill], candidate: Sequence[Skill], prior: BetaPrior) -> tuple[Requirements, Candidates]:
+    """Columns of one pair.
 
     Parameters
     ----------
-    jobs, candidates : sequences of length n_pair
-        The skills of each pair.
+    required, candidate : sequence of Skill
+        The skills of the pair.
     prior : BetaPrior
         What the levels become distributions by.
     """
-    required, offered = list(chain.from_iterable(jobs)), list(chain.from_iterable(candidates))
-    shape = len(candidates), len(candidates[0])
     required_ratios = [skill.level.ratio for skill in required]
-    offered_ratios = [skill.level.ratio for skill in offered]
-    threshold, thresholds = np.array(required_ratios), tuple(sorted(set(required_ratios)))
-    ratio, ratios = np.array(offered_ratios), tuple(sorted(set(offered_ratios)))
-    named: list[bool] = []
-    number: list[int] = []
-    domains: list[list[int]] = []
-    for job, candidate in zip(jobs, candidates, strict=True):
-        keys = {skill.key for skill in candidate}
-        named += [skill.key in keys for skill in job]
-        of_skills = [skill.resolved_domain for skill in candidate]
-        numbers = {domain: place for place, domain in enumerate(dict.fromkeys(of_skills), len(ratios))}
-        number += [numbers[domain] for domain in of_skills]
-        domains.append(_codes(numbers))
-    n_group = max(map(len, domains))
-    bins = np.empty((shape[0], 2, shape[1]), np.intp)
-    bins[:, 0] = np.array(ratios).searchsorted(ratio).reshape(shape)
-    bins[:, 1] = np.array(number).reshape(shape)
-    sizes = list(map(len, jobs))
+    ratios = [skill.level.ratio for skill in candidate]
+    thresholds, levels = tuple(sorted(set(required_ratios))), levels_of(tuple(sorted(set(ratios))), prior)
+    threshold = np.array(required_ratios)
+    keys = {skill.key for skill in candidate}
+    of_skills = [skill.resolved_domain for skill in candidate]
+    number = {domain: place for place, domain in enumerate(dict.fromkeys(of_skills), len(levels.ratio))}
+    bins = np.empty((1, 2, len(candidate)), np.intp)
+    bins[0, 0] = levels.ratio.searchsorted(ratios)
+    bins[0, 1] = [number[domain] for domain in of_skills]
     return (
         Requirements(
             threshold=threshold,
             thresholds=thresholds,
             threshold_code=np.array(thresholds).searchsorted(threshold),
-            domain=np.array(_codes([skill.resolved_domain for skill in required])),
-            named=np.array(named),
-            pair=np.arange(len(jobs)).repeat(sizes),
-            first=np.array([0, *accumulate(sizes[:-1])]),
-            n_required=np.array(sizes),
+            domain=np.array([_DOMAIN_CODES[skill.resolved_domain] for skill in required]),
+            named=np.array([skill.key in keys for skill in required]),
+            pair=np.zeros(len(required), np.intp),
+            first=np.zeros(1, np.intp),
+            n_required=np.array([len(required)]),
         ),
         Candidates(
-            ratio=ratio.reshape(shape),
-            levels=levels_of(ratios, prior),
+            levels=levels,
             bins=bins,
-            # padded, so that all pairs have equally many
-            domain_of_group=np.array([codes + codes[:1] * (n_group - len(codes)) for codes in domains]),
+            domain_of_group=np.array([[_DOMAIN_CODES[domain] for domain in number]]),
         ),
     )
 
 
-def _codes(domains: Iterable[SkillDomain]) -> list[int]:
-    return [_DOMAIN_CODES[domain] for domain in domains]
+@dataclass(frozen=True, slots=True)
+class SkillLists:
+    """Many lists of skills, one after the other, as codes.
+
+    Parameters
+    ----------
+    names : list of str
+        The distinct names.
+    ratios : ndarray of float64
+        The distinct ratios of levels, ascending.
+    start, length : ndarray of intp, shape (n_list,)
+        The first skill of each list, and how many it has.
+    name, key, domain, level : ndarray of intp, shape (n_skill,)
+        Of each skill: the places of its name and of its ratio, and numbers that stand for its key and its domain.
+    """
+
+    names: list[str]
+    ratios: Array
+    start: Codes
+    length: Codes
+    name: Codes
+    key: Codes
+    domain: Codes
+    level: Codes
+
+    @classmethod
+    def of(cls, lists: Iterable[Sequence[Skill]]) -> Self:
+        """The columns of lists."""
+        kept = list(lists)
+        length = np.array(list(map(len, kept)), np.intp)
+        skills = list(chain.from_iterable(kept))
+        n_skill = len(skills)
+        # a name's code is where it stands first, then its place among the distinct ones
+        first: dict[str, int] = {}
+        name = np.fromiter(map(first.setdefault, [skill.name for skill in skills], count()), np.intp, n_skill)
+        place = np.empty(n_skill, np.intp)
+        place[list(first.values())] = np.arange(len(first))
+        number: dict[str, int] = {}
+        keys = [number.setdefault(skills[i].key, len(number)) for i in first.values()]
+        name = place.take(name)
+        ratio = np.fromiter([skill.level.ratio for skill in skills], np.float64, n_skill)
+        ratios = np.unique(ratio)
+        return cls(
+            names=list(first),
+            ratios=ratios,
+            start=length.cumsum() - length,
+            length=length,
+            name=name,
+            key=np.array(keys, np.intp).take(name),
+            domain=np.fromiter([_DOMAIN_CODES[skill.resolved_domain] for skill in skills], np.intp, n_skill),
+            level=ratios.searchsorted(ratio),
+        )
+
+    def places(self, lists: Codes) -> Codes:
+        """Places of the skills of some lists, one list after the other."""
+        length = self.length[lists]
+        end = length.cumsum()
+        places: Codes = np.arange(end[-1]) + (self.start[lists] - end + length).repeat(length)
+        return places
+
+
+def stacked_columns(
+    lists: SkillLists, jobs: Codes, candidates: Codes, prior: BetaPrior
+) -> tuple[Requirements, Candidates]:
+    """Columns of pairs whose candidates have equally many skills.
+
+    Parameters
+    ----------
+    lists : SkillLists
+        The skills.
+    jobs, candidates : ndarray of intp, shape (n_pair,)
+        Which lists make the pairs.
+    prior : BetaPrior
+        What the levels become distributions by.
+    """
+    required, offered = lists.places(jobs), lists.places(candidates).reshape(len(candidates), -1)
+    n_required = lists.length[jobs]
+    pair = np.arange(len(jobs)).repeat(n_required)
+    ratios, threshold_code = _used(lists.ratios, lists.level[required])
+    named = lists.key[offered].take(pair, axis=0) == lists.key[required][:, None]
+    return (
+        Requirements(
+            threshold=ratios.take(threshold_code),
+            thresholds=tuple(ratios.tolist()),
+            threshold_code=threshold_code,
+            domain=lists.domain[required],
+            named=np.logical_or.reduce(named, axis=1),
+            pair=pair,
+            first=n_required.cumsum() - n_required,
+            n_required=n_required,
+        ),
+        candidate_columns(lists.ratios, lists.level[offered], lists.domain[offered], prior),
+    )
+
+
+def candidate_columns(ratios: Array, level: Codes, domain: Codes, prior: BetaPrior) -> Candidates:
+    """Columns of candidates.
+
+    Parameters
+    ----------
+    ratios : ndarray of float64
+        Of levels, ascending.
+    level, domain : ndarray of intp, shape (n_pair, n_candidate)
+        Places of the skills' levels among them, and codes of their domains.
+    prior : BetaPrior
+        What the levels become distributions by.
+    """
+    ratios, level = _used(ratios, level)
+    number, domain_of_group = domain_groups(domain)
+    number += len(ratios)
+    return Candidates(
+        levels=levels_of(tuple(ratios.tolist()), prior),
+        bins=np.stack([level, number], axis=1),
+        domain_of_group=domain_of_group,
+    )
+
+
+def _used(values: Array, codes: Codes) -> tuple[Array, Codes]:
+    """Of many values those that the codes are of, and their places among them."""
+    if len(values) <= MOST_LEVELS:
+        return values, codes
+    used, places = np.unique(codes, return_inverse=True)
+    return values[used], places.reshape(codes.shape)
 
 
 def domain_groups(domains: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -1,13 +1,13 @@
 """Matching: from two lists of skills to a result."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from competency.columns import columns
+from competency.columns import SkillLists, columns, stacked_columns
 from competency.config import ScoringConfig
 from competency.embedding import Embedder, default_embedder, embed
 from competency.errors import ConfigError, EmbedderError, PoolError, SimilarityError, SkillError, shown
@@ -25,7 +25,7 @@ from competency.ranking import (
     parse_budget,
 )
 from competency.result import MatchResult
-from competency.scoring import Model, check_strategy
+from competency.scoring import Model, Scores, check_strategy
 from competency.similarity import cosine_rows, similarity_rows, stacked_similarity_rows
 from competency.skills import Skill
 
@@ -33,6 +33,7 @@ __all__ = ["SkillMatcher"]
 
 Skills = tuple[Skill, ...]
 Pair = tuple[Skills, Skills]
+Codes = NDArray[np.intp]
 
 logger = logging.getLogger("competency")
 
@@ -153,7 +154,7 @@ class SkillMatcher:
             rows = _similarity_matrix(similarities, (len(candidate), len(required)))
         else:
             rows = similarity_rows(self.embedder, required, candidate)
-        return next(self._score([required], [candidate], rows))
+        return self._match(required, candidate, rows)
 
     def match_many(self, pairs: Iterable[tuple[Iterable[Skill], Iterable[Skill]]]) -> list[MatchResult]:
         """Match many pairs; each distinct name is embedded once.
@@ -180,9 +181,7 @@ class SkillMatcher:
                 checked.append((_skill_list("required", required), _skill_list("candidate", candidate)))
             except SkillError as error:
                 raise SkillError(f"pair {position}: {error}") from None
-        names = dict.fromkeys(skill.name for pair in checked for skills in pair for skill in skills)
-        row_of_name = dict(zip(names, range(len(names)), strict=True))
-        return self._match_stacks(checked, embed(self.embedder, list(names)), row_of_name)
+        return self._match_pairs(checked)
 
     def rank(
         self,
@@ -311,7 +310,7 @@ class SkillMatcher:
         for job in jobs:
             own = slice(start, start + len(job))
             start = own.stop
-            requirements, _ = columns([job], [job], self.config.beta)
+            requirements, _ = columns(job, job, self.config.beta)
             rankers.append(Ranker(self._model, requirements, units[own], codes[:, own], pool, sizes, plan))
         if top is None:
             found = [all_candidates(ranker, progress) for ranker in rankers]
@@ -347,54 +346,45 @@ class SkillMatcher:
     def _match_pooled(self, job: Skills, units: NDArray[np.float32], pool: CandidatePool, position: int) -> MatchResult:
         """The match of a candidate of a pool, by the pool's vectors."""
         rows = cosine_rows(units[None], pool.embeddings, pool.names_of(position)[None])
-        return next(self._score([job], [pool.skills(position)], rows))
+        return self._match(job, pool.skills(position), rows)
 
-    def _match_stacks(
-        self, pairs: Sequence[Pair], units: NDArray[np.float32], row_of_name: Mapping[str, int]
-    ) -> list[MatchResult]:
-        """Match pairs, many at a time; the rows of `units` are the vectors of the names."""
+    def _match(self, required: Skills, candidate: Skills, similarities: NDArray[np.float64]) -> MatchResult:
+        scores = self._model.score(similarities, *columns(required, candidate, self.config.beta))
+        return next(self._results([(required, candidate)], scores))
+
+    def _match_pairs(self, pairs: Sequence[Pair]) -> list[MatchResult]:
+        """Match pairs, many at a time."""
+        if not pairs:
+            return []
+        lists = SkillLists.of(chain.from_iterable(pairs))
+        units = embed(self.embedder, lists.names)
         results: dict[int, MatchResult] = {}
-        for stack in _stacks(pairs):
-            jobs, candidates = zip(*[pairs[position] for position in stack], strict=True)
-            rows = stacked_similarity_rows(units, row_of_name, jobs, candidates)
-            results.update(zip(stack, self._score(jobs, candidates, rows), strict=True))
+        for stack in _stacks(*lists.length.reshape(-1, 2).T):
+            jobs, candidates = 2 * stack, 2 * stack + 1
+            required, offered = lists.name[lists.places(jobs)], lists.name[lists.places(candidates)]
+            rows = stacked_similarity_rows(units, required, lists.length[jobs], offered.reshape(len(stack), -1))
+            scores = self._model.score(rows, *stacked_columns(lists, jobs, candidates, self.config.beta))
+            positions = stack.tolist()
+            results.update(zip(positions, self._results([pairs[i] for i in positions], scores), strict=True))
         return [results[position] for position in range(len(pairs))]
 
-    def _score(
-        self, jobs: Sequence[Skills], candidates: Sequence[Skills], similarities: NDArray[np.float64]
-    ) -> Iterator[MatchResult]:
-        """Results of pairs whose candidates have equally many skills; `similarities` holds the rows of all."""
-        scores = self._model.score(similarities, *columns(jobs, candidates, self.config.beta))
-        for array in (similarities, scores.probability, scores.mean, scores.variance):
+    def _results(self, pairs: Sequence[Pair], scores: Scores) -> Iterator[MatchResult]:
+        """Results of pairs that were scored together."""
+        for array in (scores.similarities, scores.probability, scores.mean, scores.variance):
             array.setflags(write=False)
         logged = logger.isEnabledFor(logging.DEBUG)
         start = 0
-        for pair, (required, candidate, overall) in enumerate(
-            zip(jobs, candidates, scores.overall.tolist(), strict=True)
-        ):
+        for place, ((required, candidate), overall) in enumerate(zip(pairs, scores.overall.tolist(), strict=True)):
             rows = slice(start, start + len(required))
             start = rows.stop
             if logged:
                 logger.debug("matched %d candidate skills to %d required: %.4f", len(candidate), len(required), overall)
-            yield MatchResult(required, candidate, overall, scores, pair, rows, self._model)
+            yield MatchResult(required, candidate, overall, scores, place, rows, self._model)
 
 
-def _stacks(pairs: Sequence[Pair]) -> Iterator[list[int]]:
+def _stacks(n_required: Codes, n_candidate: Codes) -> Iterator[Codes]:
     """Positions of pairs to score together: equally many candidate skills, and not too many cells; by job length."""
-
-    def n_candidate(position: int) -> int:
-        return len(pairs[position][1])
-
-    def n_cells(position: int) -> int:
-        return len(pairs[position][0]) * n_candidate(position)
-
-    for _, group in groupby(sorted(range(len(pairs)), key=lambda i: (n_candidate(i), n_cells(i))), key=n_candidate):
-        stack: list[int] = []
-        cells = 0
-        for position in group:
-            if stack and cells + n_cells(position) > _STACK_CELLS:
-                yield stack
-                stack, cells = [], 0
-            stack.append(position)
-            cells += n_cells(position)
-        yield stack
+    order = np.lexsort((n_required, n_candidate))
+    for alike in np.split(order, np.flatnonzero(np.diff(n_candidate[order])) + 1):
+        cells = (n_required[alike] * n_candidate[alike]).cumsum()
+        yield from np.split(alike, np.flatnonzero(np.diff((cells - 1) // _STACK_CELLS)) + 1)

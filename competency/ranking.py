@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from competency import families
-from competency.columns import domain_groups
+from competency.columns import MOST_LEVELS, candidate_columns
 from competency.domains import DOMAINS
 from competency.errors import ConfigError, shown
 from competency.names import normalise
@@ -47,7 +47,6 @@ _STACK_BYTES = 1_000_000
 _CLOSELY = 9  # times as much for ranking everyone, where every candidate is in a stack
 _BUFFERS = 20_000  # bytes that numpy casts through
 _CLOSE_BUFFERS = 90_000  # likewise, where similarities become weights
-_MOST_LEVELS = 32  # of a pool that are scored with everywhere; of more, only those that candidates have
 _OBJECTS = 15_000  # bytes of all that is not an array
 
 
@@ -234,7 +233,7 @@ class Sizes:
         n_required, dim = self._n_required, self._pool.dim
         vectors = min(size, vectors_at_a_time(n_required)) * 4 * (dim + n_required)
         products = 4 * n_required * size + vectors
-        n_level = min(len(self.ratios), max(_MOST_LEVELS, size * _AT_ONCE))
+        n_level = min(len(self.ratios), max(MOST_LEVELS, size * _AT_ONCE))
         return 64 * size + max(products, n_required * (8 * size + 120 * n_level + 80))
 
     def of_one_closely(self, size: int) -> int:
@@ -459,18 +458,8 @@ class Ranker:
     def _columns(self, items: NDArray[np.int32]) -> Candidates:
         """Columns of candidates by their items, shape (n_pair, n_candidate)."""
         columns = self.pool.item_columns
-        ratios, level = columns.ratios, columns.level.take(items).astype(np.intp)
-        if len(ratios) > _MOST_LEVELS:
-            used, level = np.unique(level, return_inverse=True)
-            ratios, level = ratios[used], level.reshape(items.shape)
-        group, domain_of_group = domain_groups(columns.domain.take(items).astype(np.intp))
-        group += len(ratios)
-        return Candidates(
-            ratio=ratios.take(level),
-            levels=levels_of(tuple(ratios.tolist()), self._model.config.beta),
-            bins=np.stack([level, group], axis=1),
-            domain_of_group=domain_of_group,
-        )
+        level, domain = (codes.take(items).astype(np.intp) for codes in (columns.level, columns.domain))
+        return candidate_columns(columns.ratios, level, domain, self._model.config.beta)
 
     def _requirements(self, named: NDArray[np.bool_]) -> Requirements:
         """The rows of as many pairs as `named` has rows, shape (n_pair, n_required)."""
@@ -496,7 +485,8 @@ class Ranker:
         n_required = len(self.units)
         similarities = self._similarities.take(names.ravel(), axis=0)
         best = _largest(similarities.reshape(n_pair, size, n_required))
-        cells = self._model.weights(similarities, candidates.ratio.reshape(-1, 1))
+        ratio = candidates.levels.ratio.take(candidates.level)
+        cells = self._model.weights(similarities, ratio.reshape(-1, 1))
         del similarities
         pair = np.arange(n_pair)
         n_level, n_group = len(candidates.levels.ratio), candidates.domain_of_group.shape[1]

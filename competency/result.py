@@ -89,7 +89,9 @@ class MatchResult:
     @property
     def shares(self) -> Array:
         """Share of each candidate skill in the prediction of each requirement, shape (n_candidate, n_required)."""
-        weights = self._model.weights(self.similarities, self._scores.candidates.ratio[self._pair, :, None])
+        candidates = self._scores.candidates
+        ratio = candidates.levels.ratio.take(candidates.level[self._pair])
+        weights = self._model.weights(self.similarities, ratio[:, None])
         return frozen(weights / weights.sum(axis=0))
 
     def _spelled_the_same(self) -> list[tuple[int, int]]:

@@ -88,14 +88,12 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Candidates of equally many skills; the arrays have the shape (n_pair, n_candidate) where nothing else is said.
+    """Candidates of equally many skills.
 
     Parameters
     ----------
-    ratio : ndarray of float64
-        Ratios of the levels.
     levels : Levels
-        The distinct ones.
+        The distinct levels of the skills; there may be more.
     bins : ndarray of intp, shape (n_pair, 2, n_candidate)
         What each skill counts for: its level's place among them; and n_level plus the number of its domain, which
         ascends in the order in which the candidate's domains first appear.
@@ -103,10 +101,14 @@ class Candidates:
         Codes of the domains, by that number; one that has no skill has the domain of one that has.
     """
 
-    ratio: Array
     levels: Levels
     bins: Codes
     domain_of_group: Codes
+
+    @property
+    def level(self) -> Codes:
+        """Places of the skills' levels, shape (n_pair, n_candidate)."""
+        return self.bins[:, 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,7 @@ class Model:
             cells[tuple(zip(*same, strict=True))] = 1.0
         required, candidates = scores.required, scores.candidates
         met = moments(required.thresholds, candidates.levels)[:, 3].T.take(required.threshold_code[rows], axis=0)
-        level = candidates.bins[pair, 0]
+        level = candidates.level[pair]
         for block in row_blocks(*cells.shape):
             self._score_pairs(cells[block], met[block], level)
         return cells
@@ -290,8 +292,7 @@ class Model:
     def _mix(self, similarities: Array, pair: Codes, candidates: Candidates) -> tuple[Array, Codes]:
         """Weights of the levels, shape (n_row, n_level), and main domains of the rows."""
         rule = self.config.mixture
-        factor = candidates.ratio * rule.level_weight
-        factor += 1
+        factor = (1 + rule.level_weight * candidates.levels.ratio).take(candidates.level)
         n_row, n_candidate = similarities.shape
         n_level = len(candidates.levels.ratio)
         n_bin = n_level + candidates.domain_of_group.shape[1]
@@ -311,7 +312,8 @@ class Model:
             del cells  # before the next ones are made
         # of equally heavy domains argmax takes the one that appears first
         main = sums[:, n_level:].argmax(axis=1)
-        return sums[:, :n_level], candidates.domain_of_group[pair, main]
+        # a copy, because results keep it: the sums by domain have served their turn
+        return sums[:, :n_level].copy(), candidates.domain_of_group[pair, main]
 
     def _similar(
         self,
@@ -343,7 +345,7 @@ class Model:
     def _dissimilar(self, best: Array, pair: Codes, candidates: Candidates) -> Array:
         """Scores of rows that no candidate skill comes near."""
         rule = self.config.dissimilar
-        highest: Array = np.maximum.reduce(candidates.ratio, axis=1).take(pair)
+        highest = candidates.levels.ratio.take(np.maximum.reduce(candidates.level, axis=1)).take(pair)
         base = np.where(best < rule.far_below, rule.far_base, rule.near_base - (best - rule.far_below))
         result: Array = np.minimum(base * (1 + rule.level_weight * highest), 1.0)
         return result
@@ -404,7 +406,7 @@ class Model:
         if self.extreme is not None:
             ufunc, share = self.extreme
             overall = (1 - share) * overall + share * ufunc.reduceat(probability, first)
-        coherence, n_candidate = self.config.coherence, candidates.ratio.shape[1]
+        coherence, n_candidate = self.config.coherence, candidates.level.shape[1]
         for pair, score in enumerate(overall.tolist()):
             if coherence.least_score <= score <= coherence.largest_score:
                 rows = slice(first[pair], first[pair] + n_required[pair])

@@ -4,8 +4,8 @@ The vectors of the candidate skills are taken in blocks whose size depends on th
 similarities are the same to the last bit however many pairs are looked at together.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, groupby
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +57,7 @@ def similarity_rows(embedder: Embedder, required: Sequence[Skill], candidate: Se
 
 
 def stacked_similarity_rows(
-    units: NDArray[np.float32],
-    row_of_name: Mapping[str, int],
-    jobs: Sequence[Sequence[Skill]],
-    candidates: Sequence[Sequence[Skill]],
+    units: NDArray[np.float32], required: NDArray[np.intp], n_required: NDArray[np.intp], places: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """Cosine similarities of pairs whose candidates have equally many skills, one pair's rows after the other's.
 
@@ -68,25 +65,24 @@ def stacked_similarity_rows(
     ----------
     units : ndarray of float32, shape (n_names, dim)
         Vectors of unit length.
-    row_of_name : mapping of str to int
-        The row of each name.
-    jobs, candidates : sequences of length n_pair
-        The skills of each pair; the jobs in order of their length.
+    required : ndarray of intp, shape (n_row,)
+        The rows of `units` that are the jobs', one job after the other.
+    n_required : ndarray of intp, shape (n_pair,)
+        How many skills each job requires, ascending.
+    places : ndarray of intp, shape (n_pair, n_candidate)
+        The rows of `units` that are a candidate's.
 
     Returns
     -------
-    ndarray of float64, shape (total of n_required, n_candidate)
+    ndarray of float64, shape (n_row, n_candidate)
     """
-    n_candidate = len(candidates[0])
-    places = _rows(row_of_name, candidates)
-    similarities = np.empty((sum(map(len, jobs)), n_candidate))
-    first_pair = first_row = 0
-    for n_required, group in groupby(jobs, key=len):
-        alike = list(group)
-        pairs = slice(first_pair, first_pair + len(alike))
-        rows = slice(first_row, first_row + n_required * len(alike))
-        similarities[rows] = cosine_rows(units[_rows(row_of_name, alike)], units, places[pairs])
-        first_pair, first_row = pairs.stop, rows.stop
+    similarities = np.empty((len(required), places.shape[1]))
+    first_row = 0
+    for alike in np.split(np.arange(len(places)), np.flatnonzero(np.diff(n_required)) + 1):
+        length = n_required[alike[0]]
+        rows = slice(first_row, first_row + length * len(alike))
+        first_row = rows.stop
+        similarities[rows] = cosine_rows(units[required[rows].reshape(-1, length)], units, places[alike])
     return similarities
 
 
@@ -114,9 +110,3 @@ def cosine_rows(
     for block in _blocks(n_required, n_candidate):
         products[:, :, block] = np.matmul(required, units[places[:, block]].swapaxes(1, 2))
     return _cosines(products.reshape(-1, n_candidate))
-
-
-def _rows(row_of_name: Mapping[str, int], lists: Sequence[Sequence[Skill]]) -> NDArray[np.intp]:
-    """Rows of the names of lists of equal length, shape (n_list, length)."""
-    names = [skill.name for skills in lists for skill in skills]
-    return np.fromiter(map(row_of_name.__getitem__, names), np.intp, len(names)).reshape(len(lists), -1)

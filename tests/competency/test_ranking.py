@@ -105,7 +105,7 @@ def test_no_score_is_above_its_bound(seed, strategy, config):
     pool, job = some_pool(rng, 60, matcher.embedder, most=30), some_skills(rng, 8)
     sizes, plan = group_plan(pool, [len(job)], 1, np.inf)
     units = embed(matcher.embedder, [skill.name for skill in job])
-    requirements, _ = columns([job], [job], config.beta)
+    requirements, _ = columns(job, job, config.beta)
     codes = name_codes(pool, [skill.key for skill in job], units)
     ranker = Ranker(matcher._model, requirements, units, codes, pool, sizes, plan)
     bounds = ranker.bounds(best_codes(pool, codes, slice(0, len(pool))))
