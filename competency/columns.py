@@ -10,13 +10,18 @@ from numpy.typing import NDArray
 
 from competency.config import BetaPrior
 from competency.domains import DOMAINS
-from competency.proficiency import levels_of
+from competency.proficiency import MOST_LEVELS, levels_of
 from competency.scoring import Candidates, Requirements
 from competency.skills import Skill
 
-__all__ = ["MOST_LEVELS", "SkillLists", "candidate_columns", "columns", "domain_groups", "stacked_columns"]
-
-MOST_LEVELS = 32  # that pairs are scored with though not all have them; of more, only those that some have
+__all__ = [
+    "SkillLists",
+    "candidate_columns",
+    "columns",
+    "domain_groups",
+    "stacked_columns",
+    "used_levels",
+]
 
 Codes = NDArray[np.intp]
 Array = NDArray[np.float64]
@@ -141,7 +146,7 @@ def stacked_columns(
     required, offered = lists.places(jobs), lists.places(candidates).reshape(len(candidates), -1)
     n_required = lists.length[jobs]
     pair = np.arange(len(jobs)).repeat(n_required)
-    ratios, threshold_code = _used(lists.ratios, lists.level[required])
+    ratios, threshold_code = used_levels(lists.ratios, lists.level[required])
     named = lists.key[offered].take(pair, axis=0) == lists.key[required][:, None]
     return (
         Requirements(
@@ -170,7 +175,7 @@ def candidate_columns(ratios: Array, level: Codes, domain: Codes, prior: BetaPri
     prior : BetaPrior
         What the levels become distributions by.
     """
-    ratios, level = _used(ratios, level)
+    ratios, level = used_levels(ratios, level)
     number, domain_of_group = domain_groups(domain)
     number += len(ratios)
     return Candidates(
@@ -180,7 +185,7 @@ def candidate_columns(ratios: Array, level: Codes, domain: Codes, prior: BetaPri
     )
 
 
-def _used(values: Array, codes: Codes) -> tuple[Array, Codes]:
+def used_levels(values: Array, codes: Codes) -> tuple[Array, Codes]:
     """Of many values those that the codes are of, and their places among them."""
     if len(values) <= MOST_LEVELS:
         return values, codes

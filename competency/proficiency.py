@@ -9,10 +9,11 @@ from scipy.special import betainc, betaln, xlog1py, xlogy
 
 from competency.config import BetaPrior
 
-__all__ = ["Levels", "beta_parameters", "levels_of", "mixture_quantiles", "moments", "share_met"]
+__all__ = ["MOST_LEVELS", "Levels", "beta_parameters", "levels_of", "mixture_quantiles", "moments", "share_met"]
 
 Array = NDArray[np.float64]
 
+MOST_LEVELS = 32  # whose tables are kept, and that pairs are scored with although not all have them
 _TINY = 1e-300  # added to divisors, so that none is 0
 
 
@@ -90,16 +91,19 @@ class Levels:
         return table
 
 
-@functools.lru_cache(maxsize=64)
 def levels_of(ratios: tuple[float, ...], prior: BetaPrior) -> Levels:
-    """The levels of some ratios, ascending; kept, because people use few scales."""
+    """The levels of some ratios, ascending; kept where they are few, because people use few scales."""
+    return (_levels if len(ratios) <= MOST_LEVELS else _levels.__wrapped__)(ratios, prior)
+
+
+@functools.lru_cache(maxsize=64)
+def _levels(ratios: tuple[float, ...], prior: BetaPrior) -> Levels:
     ratio = np.array(ratios, np.float64)
     return Levels(ratio, *beta_parameters(ratio, prior))
 
 
-@functools.lru_cache(maxsize=64)
 def moments(thresholds: tuple[float, ...], levels: Levels) -> Array:
-    """What a mixture's weights are summed with.
+    """What a mixture's weights are summed with; kept as `levels_of` keeps levels.
 
     Returns
     -------
@@ -107,6 +111,11 @@ def moments(thresholds: tuple[float, ...], levels: Levels) -> Array:
         For each level and threshold: 1, the mean, the second moment, ``min(ratio / threshold, 1)``, and the probability
         of a proficiency above the threshold.
     """
+    return (_moments if len(levels.ratio) <= MOST_LEVELS else _moments.__wrapped__)(thresholds, levels)
+
+
+@functools.lru_cache(maxsize=64)
+def _moments(thresholds: tuple[float, ...], levels: Levels) -> Array:
     threshold = np.array(thresholds)
     total = levels.alpha + levels.beta
     mean = levels.alpha / total

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from competency import families
-from competency.columns import MOST_LEVELS, candidate_columns
+from competency.columns import candidate_columns
 from competency.domains import DOMAINS
 from competency.errors import ConfigError, shown
 from competency.names import normalise
 from competency.pool import CandidatePool, key_checksum
-from competency.proficiency import levels_of, moments
+from competency.proficiency import MOST_LEVELS, levels_of, moments
 from competency.result import MatchResult
 from competency.scoring import Candidates, Model, Requirements
 from competency.similarity import cosine_rows, vectors_at_a_time
