@@ -1,8 +1,9 @@
 """Ranking a pool: the best candidates for a job, without scoring everyone in full.
 
 A cheap pass bounds every candidate's score from above: for each requirement the best similarity is found as one byte,
-and the byte says what the requirement's probability is at most. Only those whose bound reaches the current top are then
-scored, by the code that `SkillMatcher.match` runs on its own rows.
+and the byte says what the requirement's probability is at most. Those whose bound reaches the current top are bounded
+again, by all their similarities and levels. Only those who still may be among the best are then scored, by the code
+that `SkillMatcher.match` runs on its own rows.
 """
 
 import functools
@@ -12,14 +13,14 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from competency import families
-from competency.columns import candidate_columns
+from competency.columns import candidate_columns, used_levels
 from competency.domains import DOMAINS
 from competency.errors import ConfigError, shown
 from competency.names import normalise
@@ -31,22 +32,25 @@ from competency.similarity import cosine_rows, vectors_at_a_time
 
 __all__ = ["Carrier", "Plan", "Ranking"]
 
+_Number = TypeVar("_Number", bound=np.number)
 Codes = NDArray[np.intp]
 Array = NDArray[np.float64]
 
 _SLACK = 2e-6  # a product of other shape rounds differently, by less than this
 _NAMED = 255  # code of a name that is the required one
-_FINE = np.concatenate([np.linspace(0.1, 0.2, 12), np.linspace(0.2, 0.3, 21)[1:], np.linspace(0.3, 0.9, 191)[1:]])
-_LIMITS = np.append(_FINE, 0.95)  # codes of similarities: the number of limits below
+_STEPS = 260  # of similarities between 0 and 1, each with a code, up to the first that is of the same skill for sure
+_EDGES = np.concatenate([[-1.01], np.arange(249) / _STEPS, [1.01]])  # of the similarities that a code stands for
 _NAMES = 256  # whose codes are made at one time
 _MOST_COLUMNS = 256  # required skills of jobs that share a pass
 _BLOCK_CANDIDATES = 8192  # of a block
 _AT_ONCE = 64  # scored in full at most; after the first so many of a block twice as many are chosen, and so on
+_FEW = 16  # scored in full at least, as long as they may be among the best
 _BLOCK_ENTRIES = 163_840
 _STACK_BYTES = 1_000_000
 _CLOSELY = 9  # times as much for ranking everyone, where every candidate is in a stack
 _BUFFERS = 20_000  # bytes that numpy casts through
 _CLOSE_BUFFERS = 90_000  # likewise, where similarities become weights
+_OF_LEVEL = 3_300  # bytes for a level, of the weights that each code may have
 _OBJECTS = 15_000  # bytes of all that is not an array
 
 
@@ -163,17 +167,12 @@ def parse_budget(budget: int | str | None) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
-def _bounds(model: Model, required: Requirements, ratios: Array) -> NDArray[np.float64]:
-    """Upper bound of each requirement's probability by the code of its best similarity, shape (n_required, 256)."""
-    levels = levels_of(tuple(ratios.tolist()), model.config.beta)
-    edges = np.concatenate([[-1.01], _LIMITS, [1.01]])
-    bounds = np.zeros((len(required.threshold), 256))
-    # the last interval is for a name that is the required one: it may have any similarity
-    low, high = np.append(edges[:-1], -1.01) - _SLACK, np.append(edges[1:], 1.01) + _SLACK
-    *by_code, named = model.highest_probabilities(low, high, required.threshold, levels)
-    bounds[:, : len(by_code)] = np.array(by_code).T
-    bounds[:, _NAMED] = named
-    return bounds
+@functools.cache
+def _intervals() -> tuple[Array, Array]:
+    """The least and the highest similarity that each code may stand for; a name that is required may have any."""
+    low, high = np.full(256, -1.01), np.full(256, 1.01)
+    low[: len(_EDGES) - 1], high[: len(_EDGES) - 1] = _EDGES[:-1], _EDGES[1:]
+    return low - _SLACK, high + _SLACK
 
 
 class Sizes:
@@ -209,8 +208,6 @@ class Sizes:
         n_names = len(pool.embeddings)
         fixed = n_column * (n_names + 8 * 256 + 4 * pool.dim) + _OBJECTS
         coding = 20 * n_column * min(n_names, _NAMES)
-        one = self.of_one(math.ceil(mean_size))
-        scoring = max(min(stack, one * min(in_block, _AT_ONCE)), self.of_one(self._pool.most_skills))
         if self._top is None:
             stack *= _CLOSELY
             one, largest = self.of_one_closely(math.ceil(mean_size)), self.of_one_closely(self._pool.most_skills)
@@ -218,8 +215,15 @@ class Sizes:
             scoring = max(min(stack, one * in_block), largest) + 24 * in_block + 8 * len(pool) + _CLOSE_BUFFERS
             return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, scoring, 32 * len(pool))))
         bounding = max(12 * skills + 16 * in_block, 4 * skills + (104 + 2 * n_column) * in_block) + _BUFFERS
-        scoring += (n_column + 40) * in_block
         n_top = min(self._top, len(pool))
+
+        def stacked(of_one: Callable[[int], int], at_once: int) -> int:
+            together = of_one(math.ceil(mean_size)) * min(in_block, at_once)
+            return int(max(min(stack, together), of_one(pool.most_skills)))
+
+        closely = stacked(self.of_one_bound, _AT_ONCE) + _OF_LEVEL * self._n_level(pool.most_skills)
+        exactly = stacked(self.of_one, min(max(n_top, _FEW), _AT_ONCE))
+        scoring = (n_column + 40) * in_block + max(closely, exactly)
         results = sum(n_top * (490 * mean_size + n * (8 * mean_size + 60) + 600) for n in self._lengths)
         return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, bounding, scoring, results)))
 
@@ -228,13 +232,23 @@ class Sizes:
         """How many jobs are ranked for together."""
         return len(self._lengths)
 
+    def _n_level(self, size: int) -> int:
+        """Levels that candidates of so many skills are scored with together, at most."""
+        return min(len(self.ratios), max(MOST_LEVELS, size * _AT_ONCE))
+
     def of_one(self, size: int) -> int:
         """What scoring one candidate in full takes."""
         n_required, dim = self._n_required, self._pool.dim
         vectors = min(size, vectors_at_a_time(n_required)) * 4 * (dim + n_required)
         products = 4 * n_required * size + vectors
-        n_level = min(len(self.ratios), max(MOST_LEVELS, size * _AT_ONCE))
+        n_level = self._n_level(size)
         return 64 * size + max(products, n_required * (8 * size + 120 * n_level + 80))
+
+    def of_one_bound(self, size: int) -> int:
+        """What bounding one candidate by all its similarities and levels takes."""
+        n_level = self._n_level(size)
+        summing = 8 * n_level * size + self._n_required * (17 * size + 16 * n_level)
+        return 64 * size + max(summing, self._n_required * (16 * n_level + 190))
 
     def of_one_closely(self, size: int) -> int:
         """What scoring one candidate by the similarities of all names takes."""
@@ -285,7 +299,10 @@ def name_codes(pool: CandidatePool, keys: Sequence[str], units: NDArray[np.float
     codes = np.empty((len(pool.embeddings), len(keys)), np.uint8)
     for start in range(0, len(codes), _NAMES):
         block = slice(start, start + _NAMES)
-        codes[block] = _LIMITS.searchsorted(pool.embeddings[block] @ units.T)
+        products = pool.embeddings[block] @ units.T
+        products *= _STEPS
+        products += 1
+        codes[block] = np.clip(products, 0, len(_EDGES) - 2, out=products)
     for column, key in enumerate(keys):
         for name in np.flatnonzero(pool.vocabulary.key_checksum == key_checksum(key)):
             if normalise(pool.name(int(name))) == key:
@@ -391,7 +408,16 @@ class Ranker:
         self.pool = pool
         self.plan = plan
         self._sizes = sizes
-        self._bounds = _bounds(model, required, sizes.ratios)
+        self._rules = model.bound_rules(*_intervals(), sizes.ratios[-1])
+        self._rules[1, _NAMED] = 0  # the same skill, or a dissimilar one
+        levels = levels_of(tuple(sizes.ratios.tolist()), model.config.beta)
+        # all that a mixture is summed with is at most what its best level has
+        _, mean, _, met, exceed = moments(required.thresholds, levels).max(axis=0)[:, required.threshold_code]
+        rules = self._rules[:, None]
+        # of each requirement's probability, by the code of its best similarity
+        self._bounds = model.bound_probabilities(
+            rules, mean[:, None], met[:, None], exceed[:, None], required.threshold[:, None]
+        )
         self._n_domain = len(set(required.domain.tolist()))
 
     @property
@@ -401,23 +427,28 @@ class Ranker:
 
     def bounds(self, best: BestCodes) -> Array:
         """Upper bounds of the overall scores of candidates, by the best similarities to this job."""
-        overall = self._overall_bounds(best.codes)
+        result = np.empty(len(best.sizes))
+        result[best.order] = self._with_bonus(self._overall_bounds(best.codes), best.sizes)
+        return result
+
+    def _with_bonus(self, overall: Array, sizes: Codes) -> Array:
+        """Bounds of the overall scores of candidates of so many skills, from those before any bonus."""
         rule = self._model.config.coherence
         # distinct pairs of domains over all pairs: what the harmony can be at most
-        room = self._n_domain * np.minimum(best.sizes, len(DOMAINS)) / (best.sizes * len(self._bounds))
+        room = self._n_domain * np.minimum(sizes, len(DOMAINS)) / (sizes * len(self._bounds))
         bonus = (room > rule.harmony_above) & (overall >= rule.least_score)
         overall[bonus] = np.maximum(overall[bonus], np.minimum(overall[bonus], rule.largest_score) + rule.cap)
-        result = np.empty_like(overall)
-        result[best.order] = overall + _SLACK
-        return result
+        overall += _SLACK
+        return overall
 
     def _overall_bounds(self, best: NDArray[np.uint8]) -> Array:
         """Bounds of the overall scores before any bonus, by the codes of the best similarities."""
         extreme, share = self._model.extreme or (None, 0.0)
-        total: Array = self._bounds[0].take(best[:, 0])
+        columns = best.T.copy()  # each in one piece: those of jobs that share a pass lie far apart
+        total: Array = self._bounds[0].take(columns[0])
         outermost = total.copy()
-        for column, bounds in enumerate(self._bounds[1:], 1):
-            terms = bounds.take(best[:, column])
+        for column, bounds in zip(columns[1:], self._bounds[1:], strict=True):
+            terms = bounds.take(column)
             total += terms
             if extreme is not None:
                 extreme(outermost, terms, out=outermost)
@@ -425,6 +456,10 @@ class Ranker:
         if extreme is not None:
             total += share * outermost
         return total
+
+    def closer_bounds(self, positions: Codes) -> Array:
+        """Upper bounds of the overall scores of some candidates, by all their similarities and levels."""
+        return self._in_stacks(positions, self._bound_closely, self._sizes.of_one_bound, _AT_ONCE)
 
     def score(self, positions: Codes) -> Array:
         """Overall scores of some candidates, as `SkillMatcher.match` computes them."""
@@ -439,7 +474,7 @@ class Ranker:
     def _in_stacks(
         self,
         positions: Codes,
-        score: Callable[[Codes, Candidates], Array],
+        score: Callable[[NDArray[np.int32]], Array],
         of_one: Callable[[int], int],
         most: int,
     ) -> Array:
@@ -451,8 +486,7 @@ class Ranker:
             step = min(max(self.plan.stack_bytes // of_one(size), 1), most)
             for start in range(0, len(places), step):
                 stack = places[start : start + step]
-                items = self.pool.items[self.pool.offsets[positions[stack]][:, None] + np.arange(size)]
-                scores[stack] = score(self.pool.item_name[items].astype(np.intp), self._columns(items))
+                scores[stack] = score(self.pool.items[self.pool.offsets[positions[stack]][:, None] + np.arange(size)])
         return scores
 
     def _columns(self, items: NDArray[np.int32]) -> Candidates:
@@ -475,12 +509,52 @@ class Ranker:
             n_required=np.full(n_pair, named.shape[1]),
         )
 
-    def _score_exactly(self, names: Codes, candidates: Candidates) -> Array:
+    def _bound_closely(self, items: NDArray[np.int32]) -> Array:
+        """Upper bounds by weights that lie between those of the two ends of a code's interval.
+
+        A weighted mean is highest where all values above a certain one have their highest weight, and all others their
+        least: every level is tried as that one.
+        """
+        n_pair, size = items.shape
+        columns = self.pool.item_columns
+        ratios, level = used_levels(columns.ratios, columns.level.take(items).astype(np.intp))
+        codes = self._codes[self.pool.item_name.take(items)]
+        best = _largest(codes)
+        of_level = (level[:, None] == np.arange(len(ratios))[:, None]).astype(np.float64)
+        cells = codes + (256 * level)[:, :, None]
+        least, most = (
+            # shape (n_pair, n_level, n_required)
+            np.matmul(of_level, self._model.weights(similarity, ratios[:, None]).take(cells))
+            for similarity in _intervals()
+        )
+        most -= least
+        levels = levels_of(tuple(ratios.tolist()), self._model.config.beta)
+        table = moments(self._required.thresholds, levels).take(self._required.threshold_code, axis=2)[:, [1, 3, 4]]
+        np.maximum.accumulate(table, axis=0, out=table)  # not less, and ascending with the level
+        weight = np.add.reduce(least, axis=1)
+        total = np.einsum("plr,lkr->kpr", least, table)
+        highest = total / weight
+        for number in range(len(ratios) - 1, -1, -1):
+            total += most[:, number] * table[number, :, None]
+            weight += most[:, number]
+            np.maximum(highest, total / weight, out=highest)
+        mean, met, exceed = highest
+        rules = self._rules.take(best, axis=1)
+        bounds = self._model.bound_probabilities(rules, mean, met, exceed, self._required.threshold)
+        extreme, share = self._model.extreme or (None, 0.0)
+        overall: Array = bounds.mean(axis=1)
+        if extreme is not None:
+            overall = (1 - share) * overall + share * extreme.reduce(bounds, axis=1)
+        return self._with_bonus(overall, np.full(n_pair, size))
+
+    def _score_exactly(self, items: NDArray[np.int32]) -> Array:
+        names = self.pool.item_name.take(items).astype(np.intp)
         named = (self._codes[names] == _NAMED).any(axis=1)
         similarities = cosine_rows(self.units[None], self.pool.embeddings, names)
-        return self._model.score(similarities, self._requirements(named), candidates).overall
+        return self._model.score(similarities, self._requirements(named), self._columns(items)).overall
 
-    def _score_closely(self, names: Codes, candidates: Candidates) -> Array:
+    def _score_closely(self, items: NDArray[np.int32]) -> Array:
+        names, candidates = self.pool.item_name.take(items).astype(np.intp), self._columns(items)
         n_pair, size = names.shape
         n_required = len(self.units)
         similarities = self._similarities.take(names.ravel(), axis=0)
@@ -523,7 +597,7 @@ class Ranker:
         return [(int(name), int(column)) for name, column in np.argwhere(self._codes == _NAMED)]
 
 
-def _largest(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+def _largest(cells: NDArray[_Number]) -> NDArray[_Number]:
     """Maxima along the middle axis, in a fraction of the time of `np.max`, which takes them row by row."""
     largest = cells[:, 0].copy()
     for place in range(1, cells.shape[1]):
@@ -577,15 +651,24 @@ class _Top:
         """Score those who were noted, the most likely first, as long as they may be among the best."""
         order = np.argsort(-self._bounds, kind="stable")
         positions, bounds = self._positions[order], self._bounds[order]
-        self._positions, self._bounds = positions[:0], bounds[:0]
+        self._positions, self._bounds = np.empty(0, np.intp), np.empty(0)
         done, step = 0, _AT_ONCE
         while done < len(positions) and bounds[done] >= self.least:
-            chosen = slice(done, done + step)
-            likely = bounds[chosen] >= self.least
-            self._add(positions[chosen][likely], ranker)
+            chosen = positions[done : done + step]
+            self._settle(chosen[bounds[done : done + step] >= self.least], ranker)
             done, step = done + step, 2 * step
 
+    def _settle(self, positions: Codes, ranker: Ranker) -> None:
+        bounds = ranker.closer_bounds(positions)
+        order = np.argsort(-bounds, kind="stable")
+        step = max(self._size, _FEW)
+        for start in range(0, len(positions), step):
+            chosen = order[start : start + step]
+            self._add(positions[chosen[bounds[chosen] >= self.least]], ranker)
+
     def _add(self, positions: Codes, ranker: Ranker) -> None:
+        if not len(positions):
+            return
         self.n_scored += len(positions)
         scores = np.concatenate([self.scores, ranker.score(positions)])
         positions = np.concatenate([self.positions, positions])

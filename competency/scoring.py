@@ -360,31 +360,27 @@ class Model:
             return np.where(best > rule.boost_above, boosted, probability)
         return probability
 
-    def highest_probabilities(self, low: Array, high: Array, threshold: Array, levels: Levels) -> Array:
-        """Upper bounds of the probabilities of requirements whose best similarity lies in an interval.
+    def bound_rules(self, low: Array, high: Array, highest: float) -> Array:
+        """What `bound_probabilities` needs to know of intervals of similarities.
 
         Parameters
         ----------
         low, high : ndarray of float64, shape (n_interval,)
-            Ends of the intervals.
-        threshold : ndarray of float64, shape (n_required,)
-        levels : Levels
-            All that a candidate may have.
+            Ends of the intervals that the best similarity of a requirement may lie in.
+        highest : float
+            The highest ratio of a level that a candidate may have.
 
         Returns
         -------
-        ndarray of float64, shape (n_interval, n_required)
+        ndarray of float64, shape (4, n_interval)
+            The highest score of a dissimilar requirement, 0 where it is similar; the highest factor of one that is
+            predicted as another skill, 0 where none is; 1 where it may be the same skill, else 0; and `high`.
         """
         rule = self.config.dissimilar
         far = np.where(low < rule.far_below, rule.far_base, 0.0)
         near = rule.near_base - (np.maximum(low, rule.far_below) - rule.far_below)
         base = np.maximum(far, np.where(high >= rule.far_below, near, 0.0))
-        dissimilar = np.minimum(base * (1 + rule.level_weight * levels.ratio[-1]), 1.0)
-        bounds = np.where(low < rule.below, dissimilar, 0.0)[:, None].repeat(len(threshold), axis=1)
-
-        # all that a mixture is summed with is at most what its best level has
-        _, mean, _, met, exceed = moments(tuple(threshold.tolist()), levels).max(axis=0)
-        raw = np.where(met > exceed, exceed + self._shares[2].max() * (met - exceed), exceed)
+        dissimilar = np.minimum(base * (1 + rule.level_weight * highest), 1.0)
         # the highest factor of all bands that an interval meets; slopes are never negative
         factor = np.zeros(len(low))
         for band, (above, up_to) in enumerate(pairwise([-math.inf, *self._limits.tolist(), math.inf])):
@@ -392,12 +388,34 @@ class Model:
             bonus = np.minimum(constant + high * (slope + high * square), cap)
             meets = (high >= above) & (low <= up_to)
             factor = np.maximum(factor, np.where(meets, bonus * self._domain_factor[band].max(), 0.0))
-        similar = high >= rule.below
-        bounds[similar] = np.maximum(bounds[similar], raw * factor[similar, None])
-        same_skill = self.config.same_skill
-        same = high > same_skill.above
-        bounds[same] = np.maximum(bounds[same], same_skill.base + same_skill.span * share_met(mean, threshold))
-        return self._adjusted(bounds, np.zeros_like(bounds), high[:, None])
+        same = self.config.same_skill.above
+        return np.array(
+            [
+                np.where(low < rule.below, dissimilar, 0.0),
+                np.where((high >= rule.below) & (low <= same), factor, 0.0),
+                high > same,
+                high,
+            ]
+        )
+
+    def bound_probabilities(self, rules: Array, mean: Array, met: Array, exceed: Array, threshold: Array) -> Array:
+        """Upper bounds of the probabilities of requirements.
+
+        Parameters
+        ----------
+        rules : ndarray of float64, shape (4, ...)
+            Of the intervals of their best similarities, by `bound_rules`.
+        mean, met, exceed : ndarray of float64
+            What the moments of that name are at most, for each requirement.
+        threshold : ndarray of float64
+            Ratios of the required levels.
+        """
+        dissimilar, factor, same, high = rules
+        raw = np.where(met > exceed, exceed + self._shares[2].max() * (met - exceed), exceed)
+        rule = self.config.same_skill
+        bounds = np.maximum(same * (rule.base + rule.span * share_met(mean.copy(), threshold)), raw * factor)
+        np.maximum(bounds, dissimilar, out=bounds)
+        return self._adjusted(bounds, np.zeros(1), high)
 
     def _overall(self, probability: Array, best: Array, required: Requirements, candidates: Candidates) -> Array:
         """Scores of the pairs."""

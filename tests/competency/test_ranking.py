@@ -108,8 +108,9 @@ def test_no_score_is_above_its_bound(seed, strategy, config):
     requirements, _ = columns(job, job, config.beta)
     codes = name_codes(pool, [skill.key for skill in job], units)
     ranker = Ranker(matcher._model, requirements, units, codes, pool, sizes, plan)
-    bounds = ranker.bounds(best_codes(pool, codes, slice(0, len(pool))))
-    assert (bounds >= by_match(matcher, job, pool)[1]).all()
+    scores = by_match(matcher, job, pool)[1]
+    assert (ranker.bounds(best_codes(pool, codes, slice(0, len(pool)))) >= scores).all()
+    assert (ranker.closer_bounds(np.arange(len(pool))) >= scores).all()
 
 
 def test_few_are_scored_in_full():
@@ -193,6 +194,25 @@ def test_the_plan_predicts_the_peak(budget, top):
         assert peak <= {"600 kB": 600_000, "1 MiB": 2**20}[budget]
     within = matcher.rank(job, pool, top, memory_budget=budget)
     np.testing.assert_array_equal(within.scores, matcher.rank(job, pool, top).scores)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 5), (3, 5, 25), (20, 100, 5), (20, 100, 25), (60, 5, 5), (60, 100, 25)])
+def test_the_plan_predicts_the_peak_for_candidates_of_other_kinds(shape):
+    pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
+    from benchmarks.heap.measure import measure
+
+    n_candidate, scale, n_required = shape
+    rng = np.random.default_rng(0)
+    matcher = SkillMatcher(HashingEmbedder(64))
+
+    def someone():
+        values = zip(rng.integers(3000, size=n_candidate), rng.integers(1, scale + 1, n_candidate), strict=True)
+        return [Skill(f"skill {name}", ProficiencyLevel(int(value), scale)) for name, value in values]
+
+    pool = CandidatePool.build(((str(i), someone()) for i in range(2000)), matcher.embedder)
+    job = [Skill(f"skill {7 * i}", ProficiencyLevel(1 + i % scale, scale)) for i in range(n_required)]
+    peak = measure(lambda: matcher.rank(job, pool)).peak_bytes
+    assert matcher.plan(job, pool).peak_bytes == pytest.approx(peak, rel=0.1)
 
 
 def test_a_budget_that_is_too_small():
