@@ -20,6 +20,7 @@ from competency.ranking import (
     all_candidates,
     best_candidates,
     carriers,
+    check_top,
     group_plan,
     name_codes,
     parse_budget,
@@ -29,7 +30,7 @@ from competency.scoring import Model, Scores, check_strategy
 from competency.similarity import cosine_rows, similarity_rows, stacked_similarity_rows
 from competency.skills import Skill
 
-__all__ = ["SkillMatcher"]
+__all__ = ["SkillMatcher", "skill_list"]
 
 Skills = tuple[Skill, ...]
 Pair = tuple[Skills, Skills]
@@ -41,7 +42,8 @@ _STACK_CELLS = 16_384  # similarities that are scored at one time
 _LARGEST_SIMILARITY = 1.01  # a cosine, with room for the rounding of half-precision vectors
 
 
-def _skill_list(role: str, skills: Iterable[Skill]) -> tuple[Skill, ...]:
+def skill_list(role: str, skills: Iterable[Skill]) -> tuple[Skill, ...]:
+    """Skills as a tuple; `SkillError` names the role and position of what is no skill, and refuses an empty list."""
     try:
         checked = tuple(skills)
     except TypeError:
@@ -125,7 +127,7 @@ class SkillMatcher:
         EmbedderError
             Where the embedder returns something else than embeddings.
         """
-        required, candidate = _skill_list("required", required), _skill_list("candidate", candidate)
+        required, candidate = skill_list("required", required), skill_list("candidate", candidate)
         return similarity_rows(self.embedder, required, candidate).T
 
     def match(
@@ -149,7 +151,7 @@ class SkillMatcher:
         EmbedderError
             Where the embedder returns something else than embeddings.
         """
-        required, candidate = _skill_list("required", required), _skill_list("candidate", candidate)
+        required, candidate = skill_list("required", required), skill_list("candidate", candidate)
         if similarities is not None:
             rows = _similarity_matrix(similarities, (len(candidate), len(required)))
         else:
@@ -178,7 +180,7 @@ class SkillMatcher:
             except (TypeError, ValueError):
                 raise SkillError(f"pair {position}, {shown(pair)}: expected (required, candidate)") from None
             try:
-                checked.append((_skill_list("required", required), _skill_list("candidate", candidate)))
+                checked.append((skill_list("required", required), skill_list("candidate", candidate)))
             except SkillError as error:
                 raise SkillError(f"pair {position}: {error}") from None
         return self._match_pairs(checked)
@@ -226,7 +228,7 @@ class SkillMatcher:
         EmbedderError
             Where the embedder returns something else than embeddings.
         """
-        jobs = [_skill_list("required", required)]
+        jobs = [skill_list("required", required)]
         return next(self._rank(jobs, pool, top, explain, parse_budget(memory_budget), progress))
 
     def rank_many(
@@ -265,7 +267,7 @@ class SkillMatcher:
         checked = []
         for position, job in enumerate(jobs):
             try:
-                checked.append(_skill_list("required", job))
+                checked.append(skill_list("required", job))
             except SkillError as error:
                 raise SkillError(f"job {position}: {error}") from None
         return list(self._rank(checked, pool, top, explain, parse_budget(memory_budget), progress))
@@ -331,7 +333,7 @@ class SkillMatcher:
         memory_budget: int | str | None = None,
     ) -> Plan:
         """How `rank` would go about it, and the heap that it would take at most; parameters and errors as there."""
-        lengths = [len(_skill_list("required", required))]
+        lengths = [len(skill_list("required", required))]
         self._check_rankable(pool, top)
         _, plan = group_plan(pool, lengths, top, parse_budget(memory_budget))
         return plan
@@ -339,8 +341,7 @@ class SkillMatcher:
     def _check_rankable(self, pool: CandidatePool, top: int | None) -> None:
         if not isinstance(pool, CandidatePool):
             raise PoolError(f"pool {shown(pool)}: expected a CandidatePool")
-        if top is not None and (not isinstance(top, int) or isinstance(top, bool) or top < 1):
-            raise ConfigError(f"top {shown(top)}: expected an integer of 1 or more, or None")
+        check_top(top)
         pool.check_embedder(self.embedder)
 
     def _match_pooled(self, job: Skills, units: NDArray[np.float32], pool: CandidatePool, position: int) -> MatchResult:

@@ -146,6 +146,12 @@ def carriers(result: MatchResult, most: int = 3) -> tuple[tuple[Carrier, ...], .
     )
 
 
+def check_top(top: int | None) -> None:
+    """Raise `ConfigError` where it is no number of candidates that can be asked for."""
+    if top is not None and (not isinstance(top, int) or isinstance(top, bool) or top < 1):
+        raise ConfigError(f"top {shown(top)}: expected an integer of 1 or more, or None")
+
+
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
