@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import functools
 import io
 import json
 import os
@@ -12,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import competency
-from competency import strict_json
+from competency import partitions, strict_json
 from competency.api import parse_skills
 from competency.embedding.choose import CHOICES, choose
 from competency.embedding.command import add_embedder
 from competency.errors import CompetencyError, InputError, PoolError, shown
 from competency.files import check_target
 from competency.matcher import SkillMatcher
+from competency.partitions import MOST_REPORTS
 from competency.pool import CandidatePool
 from competency.ranking import Ranking
-from competency.records import Records, records_of
+from competency.records import Chain, RecordFile, Records, records_of
 from competency.result import MatchResult
 from competency.scoring import STRATEGIES
 from competency.skills import Skill
@@ -30,7 +32,6 @@ __all__ = ["main"]
 
 _NAME_WIDTH = 40
 _BAR_WIDTH = 40
-_MOST_REPORTS = 10  # of lines that are left out
 _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended,
 _PIPE_CLOSED = 141  # and of one whose reader went away
 
@@ -113,15 +114,23 @@ def _add_pool(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     actions = pool.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser(
         "build",
-        help="make a pool of a file with one candidate a line",
-        description="Make a pool of a file of JSON with one candidate a line, or of a Parquet file.",
+        help="make a pool of files with one candidate a line",
+        description="Make a pool of files of JSON with one candidate a line, or of Parquet files.",
         epilog='A line is {"id": "a", "skills": [...]}, each skill as for competency match; blank lines are left out. '
         "A file named .parquet has rows of the same, and needs pyarrow. "
-        "A FILE that stands there is replaced as a whole. Exit code: 0, or 1 for bad input (nothing is written then), "
-        "2 for wrong usage, 130 after Ctrl-C.",
+        "A FILE that stands there is replaced as a whole; a folder must be empty, or new. "
+        "Exit code: 0, or 1 for bad input (nothing is written then), 2 for wrong usage, 130 after Ctrl-C.",
     )
-    build.add_argument("candidates", metavar="CANDIDATES", help="the file of candidates")
-    build.add_argument("-o", "--output", required=True, metavar="FILE", help="the pool to write")
+    build.add_argument("candidates", nargs="+", metavar="CANDIDATES", help="a file of candidates")
+    build.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="the pool to write; with --partitions, a new folder"
+    )
+    build.add_argument(
+        "--partitions",
+        type=_at_least_one,
+        metavar="N",
+        help="write the pool as so many files part-0000-of-N.pool ..., by as many processes as there are processors",
+    )
     _add_choice(build)
     build.add_argument("--skip-invalid", action="store_true", help="leave out lines that are not usable, and say so")
     build.set_defaults(run=_pool_build)
@@ -211,11 +220,11 @@ def _match(arguments: argparse.Namespace) -> str:
     return json.dumps(result.to_dict(), indent=2) if arguments.json else _table(result)
 
 
-def _show_progress(done: int, total: int) -> None:
+def _show_progress(done: int, total: int, what: str = "candidate") -> None:
     """A bar on standard error, where that is a terminal; it goes when all is done."""
     if sys.stderr.isatty():
         filled = done * _BAR_WIDTH // total
-        bar = f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {done:,} of {_counted(total, 'candidate')}"
+        bar = f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {done:,} of {_counted(total, what)}"
         print(f"\r{bar}" if done < total else f"\r{' ' * len(bar)}\r", end="", file=sys.stderr, flush=True)
 
 
@@ -320,15 +329,45 @@ class _Counter:
 
 
 def _pool_build(arguments: argparse.Namespace) -> str:
+    files = [records_of(path) for path in arguments.candidates]
+    unit = files[0].unit
+    if arguments.partitions is not None:
+        built = partitions.build(
+            files,
+            arguments.output,
+            arguments.partitions,
+            arguments.embedder,
+            skip_invalid=arguments.skip_invalid,
+            progress=functools.partial(_show_progress, what="partition"),
+        )
+        for report in built.reports:
+            print(f"competency: {report}", file=sys.stderr)
+        _report_more(built.n_left_out, unit)
+        made = f"{_counted(arguments.partitions, 'partition')}, {_counted(built.n_candidates, 'candidate')}"
+        n_skipped = built.n_left_out
+    else:
+        n_candidates, n_skipped = _pool_build_one(files, arguments)
+        made = _counted(n_candidates, "candidate")
+    skipped = f", {_counted(n_skipped, unit)} left out" if arguments.skip_invalid else ""
+    return f"{arguments.output}: {made}{skipped}"
+
+
+def _report_more(n_skipped: int, unit: str) -> None:
+    if n_skipped > MOST_REPORTS:
+        print(f"competency: {_counted(n_skipped - MOST_REPORTS, f'more {unit}')} left out", file=sys.stderr)
+
+
+def _pool_build_one(files: list[RecordFile], arguments: argparse.Namespace) -> tuple[int, int]:
+    """How many candidates are in the pool, and how many records were left out."""
     check_target(arguments.output, PoolError)  # before the work, not after it
-    records = records_of(arguments.candidates)
+    records = Chain(files)
     counter = _Counter(records)
     n_skipped = 0
 
     def report(number: int, error: PoolError) -> None:
         nonlocal n_skipped
         n_skipped += 1
-        if n_skipped <= _MOST_REPORTS:
+        if n_skipped <= MOST_REPORTS:
             counter.clear()
             print(f"competency: {error}", file=sys.stderr)
 
@@ -339,12 +378,8 @@ def _pool_build(arguments: argparse.Namespace) -> str:
         pool.save(arguments.output)
     finally:
         counter.clear()
-        if n_skipped > _MOST_REPORTS:
-            print(
-                f"competency: {_counted(n_skipped - _MOST_REPORTS, f'more {records.unit}')} left out", file=sys.stderr
-            )
-    skipped = f", {_counted(n_skipped, records.unit)} left out" if arguments.skip_invalid else ""
-    return f"{arguments.output}: {_counted(len(pool), 'candidate')}{skipped}"
+        _report_more(n_skipped, records.unit)
+    return len(pool), n_skipped
 
 
 def _pool_info(arguments: argparse.Namespace) -> str:
@@ -383,7 +418,7 @@ def _run(argv: Sequence[str] | None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.run is _match and arguments.required == arguments.candidate == "-":
         parser.error("only one of --required and --candidate can be standard input")
-    if arguments.run is _pool_build and _same_file(arguments.candidates, arguments.output):
+    if arguments.run is _pool_build and any(_same_file(path, arguments.output) for path in arguments.candidates):
         parser.error(f"--output {shown(arguments.output, 200)} is the file of candidates: expected another file")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

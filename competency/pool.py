@@ -302,10 +302,11 @@ class CandidatePool:
         *,
         on_invalid: Callable[[int, PoolError], None] | None = None,
         progress: Callable[[int], None] | None = None,
+        taken: Iterable[str] = (),
     ) -> Self:
-        """A pool of the records of a file; all else as for `from_jsonl`."""
+        """A pool of the records of a file; `taken` are ids that stand in other files, all else as for `from_jsonl`."""
         embedder = _described(embedder)
-        builder = PoolBuilder()
+        builder = PoolBuilder(taken)
         for number, parse in records:
             try:
                 builder.add_record(parse())

@@ -37,10 +37,15 @@ class PoolBuilder:
     """Takes candidates one by one and keeps only columns of them: a skill that returns is an integer.
 
     A candidate that is refused leaves nothing behind, neither items nor names.
+
+    Parameters
+    ----------
+    taken : iterable of str
+        Ids that other candidates have.
     """
 
-    def __init__(self) -> None:
-        self._ids: set[bytes] = set()
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._ids = {candidate_id.encode() for candidate_id in taken}
         self._id_bytes = bytearray()
         self._id_offsets = array("q", [0])
         self._offsets = array("q", [0])

@@ -119,6 +119,7 @@ def test_unreadable_file(files, capsys, path):
         ["pool", "build", "cvs.jsonl"],
         ["pool", "info"],
         ["pool", "verify", "a.pool", "b.pool"],
+        ["pool", "build", "cvs.jsonl", "-o", "cvs", "--partitions", "0"],
     ],
 )
 def test_usage_errors_exit_with_2(arguments, capsys):
@@ -472,3 +473,44 @@ def test_rank_with_wrong_usage(ranked, extra, named, capsys):
         main([*ranked[0], *extra])
     assert caught.value.code == 2
     assert named in capsys.readouterr().err
+
+
+# --- pools in partitions ---
+
+
+def test_pool_build_of_many_files(cvs, capsys):
+    more = cvs.with_name("more.jsonl")
+    more.write_text(json.dumps({"id": "d", "skills": CV}) + "\n{}\n")
+    arguments = ["pool", "build", str(cvs), str(more), "-o", str(cvs.with_suffix(".pool"))]
+    assert main(arguments) == 1
+    assert f"{more}: line 2: record {{}}: 'id' is missing" in capsys.readouterr().err
+    assert main([*arguments, "--skip-invalid"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{cvs.with_suffix('.pool')}: 4 candidates, 1 line left out\n"
+    assert f"{more}: line 2" in captured.err
+    with pytest.raises(SystemExit):
+        main(["pool", "build", str(cvs), str(more), "-o", str(more)])
+    assert "is the file of candidates" in capsys.readouterr().err
+
+
+def test_pool_build_in_partitions(cvs, capsys, monkeypatch):
+    with cvs.open("a") as file:
+        file.write("{}\n" * 12)
+    folder = cvs.with_name("cvs")
+    arguments = ["pool", "build", str(cvs), "-o", str(folder), "--partitions", "2", "--embedder", "hashing:32"]
+    assert main(arguments) == 1
+    assert capsys.readouterr() == ("", f"competency: {cvs}: line 4: record {{}}: 'id' is missing\n")
+    assert not folder.exists()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert main([*arguments, "--skip-invalid"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{folder}: 2 partitions, 3 candidates, 12 lines left out\n"
+    assert "1 of 2 partitions\r" in captured.err
+    reports = captured.err.rpartition("\r")[2].splitlines()
+    assert reports[0] == f"competency: {cvs}: line 4: record {{}}: 'id' is missing"
+    assert reports[-1] == "competency: 2 more lines left out"
+    assert len(reports) == 11
+    names = [path.name for path in sorted(folder.iterdir())]
+    assert names == ["part-0000-of-0002.pool", "part-0001-of-0002.pool"]
+    assert main(arguments) == 1
+    assert "expected a new folder, or an empty one" in capsys.readouterr().err
