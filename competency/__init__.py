@@ -6,6 +6,7 @@ from competency.config import ScoringConfig
 from competency.domains import SkillDomain, classify, domain_penalty
 from competency.embedding import Embedder, HashingEmbedder, StaticEmbedder
 from competency.errors import (
+    ClusterError,
     CompetencyError,
     ConfigError,
     EmbedderError,
@@ -24,6 +25,7 @@ from competency.skills import ProficiencyLevel, Skill
 __all__ = [
     "CandidatePool",
     "Carrier",
+    "ClusterError",
     "CompetencyError",
     "ConfigError",
     "Embedder",

@@ -1,6 +1,7 @@
 """The errors that bad input raises."""
 
 __all__ = [
+    "ClusterError",
     "CompetencyError",
     "ConfigError",
     "EmbedderError",
@@ -36,6 +37,10 @@ class ConfigError(CompetencyError):
 
 class InputError(CompetencyError):
     """A file or text could not be read as the JSON that is expected."""
+
+
+class ClusterError(CompetencyError):
+    """A cluster that should rank pools cannot be used, or failed."""
 
 
 class PoolError(CompetencyError):

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,9 @@ from competency.proficiency import MOST_LEVELS, levels_of, moments
 from competency.result import MatchResult
 from competency.scoring import Candidates, Model, Requirements
 from competency.similarity import cosine_rows, vectors_at_a_time
+from competency.skills import Skill
 
-__all__ = ["Carrier", "Plan", "Ranking"]
+__all__ = ["Carrier", "Plan", "Ranked", "Ranking"]
 
 _Number = TypeVar("_Number", bound=np.number)
 Codes = NDArray[np.intp]
@@ -96,6 +97,19 @@ class Carrier(NamedTuple):
     family: str | None
 
 
+class Ranked(Protocol):
+    """What was ranked: a pool, or many that are taken for one."""
+
+    def __len__(self) -> int:
+        """How many candidates there are."""
+
+    def candidate_id(self, position: int) -> str:
+        """The id of a candidate."""
+
+    def skills(self, position: int) -> tuple[Skill, ...]:
+        """The skills of a candidate."""
+
+
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """The best candidates of a pool for a job, the best first; of equal scores the first in the pool.
@@ -122,7 +136,7 @@ class Ranking:
     results: tuple[MatchResult, ...] = field(repr=False)
     carriers: tuple[tuple[tuple[Carrier, ...], ...], ...] = field(repr=False)
     n_scored: int
-    pool: CandidatePool = field(repr=False)
+    pool: Ranked = field(repr=False)
 
     @functools.cached_property
     def ids(self) -> tuple[str, ...]:
