@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import competency
-from competency import partitions, strict_json
+from competency import distributed, partitions, strict_json
 from competency.api import parse_skills
+from competency.distributed import PartitionedRanking
 from competency.embedding.choose import CHOICES, choose
 from competency.embedding.command import add_embedder
 from competency.errors import CompetencyError, InputError, PoolError, shown
@@ -32,6 +33,7 @@ __all__ = ["main"]
 
 _NAME_WIDTH = 40
 _BAR_WIDTH = 40
+_INCOMPLETE = 3
 _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended,
 _PIPE_CLOSED = 141  # and of one whose reader went away
 
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="competency", description="Match a candidate's skills to the required skills of a job."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {competency.__version__}")
+    parser.set_defaults(exit_code=0)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     match = commands.add_parser(
         "match",
@@ -77,13 +80,22 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "rank",
         help="find the best candidates of a pool for a job",
         description="Find the best candidates of a pool for a job.",
-        epilog="The job is a file as for competency match, the pool one of competency pool build. "
-        "Exit code: 0, or 1 for bad input, 2 for wrong usage, 130 after Ctrl-C.",
+        epilog="The job is a file as for competency match, a pool one of competency pool build. Many pools are ranked "
+        "as if they were one, in the order of their names, by Dask, which is an extra: on threads, or on processes "
+        "(--workers), or on a cluster (--scheduler), whose workers must be able to read the files. "
+        "Exit code: 0, or 1 for bad input, 2 for wrong usage, 3 where pools were left out, 130 after Ctrl-C.",
     )
     rank.add_argument(
         "--required", required=True, metavar="FILE", help="the job's required skills; - is standard input"
     )
-    rank.add_argument("--pool", required=True, metavar="FILE", help="the pool")
+    rank.add_argument(
+        "--pool",
+        required=True,
+        action="append",
+        metavar="FILE",
+        help="the pool, or many by a pattern in quotes, such as 'cvs/*.pool'; also an address that fsspec knows, such "
+        "as s3://bucket/cvs.pool; may be given more than once",
+    )
     rank.add_argument("--top", type=_at_least_one, default=10, metavar="N", help="how many candidates (default: 10)")
     rank.add_argument(
         "--strategy", choices=STRATEGIES, default="default", help="how uncertainty counts (default: default)"
@@ -93,6 +105,14 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--explain", action="store_true", help="show, for each requirement, the candidate's skills that carried it"
     )
     rank.add_argument("--memory-budget", metavar="SIZE", help='heap that it may take, such as "256 MB"')
+    cluster = rank.add_mutually_exclusive_group()
+    cluster.add_argument("--workers", type=_at_least_one, metavar="N", help="rank the pools by so many processes")
+    cluster.add_argument(
+        "--scheduler", metavar="ADDRESS", help="rank the pools on the cluster of a scheduler, such as tcp://host:8786"
+    )
+    rank.add_argument(
+        "--skip-damaged", action="store_true", help="leave out pools that are missing or damaged, and say so"
+    )
     output = rank.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print JSON")
     output.add_argument("--csv", action="store_true", help="print comma-separated values")
@@ -230,17 +250,63 @@ def _show_progress(done: int, total: int, what: str = "candidate") -> None:
 
 def _rank(arguments: argparse.Namespace) -> str:
     required = _read_skills("required", arguments.required)
-    ranking = SkillMatcher(choose(arguments.embedder), arguments.strategy).rank(
+    matcher = SkillMatcher(choose(arguments.embedder), arguments.strategy)
+    many = (
+        len(arguments.pool) > 1
+        or arguments.workers
+        or arguments.scheduler
+        or arguments.skip_damaged
+        or "://" in arguments.pool[0]
+        or distributed.is_pattern(arguments.pool[0])
+    )
+    ranking = (_rank_many if many else _rank_one)(matcher, required, arguments)
+    if arguments.json:
+        return json.dumps(_ranking_json(ranking, arguments.skip_damaged), indent=2)
+    return _ranking_csv(ranking) if arguments.csv else _ranking_table(ranking)
+
+
+def _rank_one(matcher: SkillMatcher, required: list[Skill], arguments: argparse.Namespace) -> Ranking:
+    return matcher.rank(
         required,
-        CandidatePool.open(arguments.pool),
+        CandidatePool.open(arguments.pool[0]),
         arguments.top,
         explain=arguments.explain,
         memory_budget=_budget(arguments.memory_budget),
         progress=_show_progress,
     )
-    if arguments.json:
-        return json.dumps(_ranking_records(ranking), indent=2)
-    return _ranking_csv(ranking) if arguments.csv else _ranking_table(ranking)
+
+
+def _rank_many(matcher: SkillMatcher, required: list[Skill], arguments: argparse.Namespace) -> PartitionedRanking:
+    pools = [address for pattern in arguments.pool for address in distributed.found(pattern)]
+    with distributed.connected(arguments.workers, arguments.scheduler) as client:
+        ranking = distributed.rank(
+            matcher,
+            required,
+            pools,
+            arguments.top,
+            client=client,
+            memory_budget=_budget(arguments.memory_budget),
+            explain=arguments.explain,
+            skip_damaged=arguments.skip_damaged,
+            progress=functools.partial(_show_progress, what="pool"),
+        )
+    for pool in ranking.pool.left_out:
+        print(f"competency: left out: {pool.reason}", file=sys.stderr)
+    if ranking.pool.left_out:
+        arguments.exit_code = _INCOMPLETE
+    return ranking
+
+
+def _ranking_json(ranking: Ranking, skip_damaged: bool) -> Any:
+    """The ranking as a list; where pools may have been left out, in an object that says which, be there any or none."""
+    if not skip_damaged:
+        return _ranking_records(ranking)
+    assert isinstance(ranking, PartitionedRanking)
+    return {
+        "ranking": _ranking_records(ranking),
+        "pools": len(ranking.pool.addresses),
+        "left_out": [pool._asdict() for pool in ranking.pool.left_out],
+    }
 
 
 def _budget(text: str | None) -> int | str | None:
@@ -301,7 +367,10 @@ def _ranking_table(ranking: Ranking) -> str:
             lines.append(
                 f"{'':>6}  {requirement['probability']:>5.3f}    {_cell(requirement['skill_name'])}  {carried}"
             )
-    return "\n".join([*lines, "", f"{ranking.n_scored:,} of {_counted(len(ranking.pool), 'candidate')} scored in full"])
+    summary = f"{ranking.n_scored:,} of {_counted(len(ranking.pool), 'candidate')} scored in full"
+    if isinstance(ranking, PartitionedRanking) and ranking.pool.left_out:
+        summary += f"; {len(ranking.pool.left_out):,} of {_counted(len(ranking.pool.addresses), 'pool')} left out"
+    return "\n".join([*lines, "", summary])
 
 
 def _counted(number: int, what: str) -> str:
@@ -428,7 +497,7 @@ def _run(argv: Sequence[str] | None) -> int:
     except CompetencyError as error:
         print(f"competency: {error}", file=sys.stderr)
         return 1
-    return 0
+    return int(arguments.exit_code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -442,7 +511,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, or 1 for bad input, 130 after Ctrl-C, 141 where the reader of the output went away.
+        Exit code: 0, or 1 for bad input, 3 where pools were left out of a ranking, 130 after Ctrl-C, 141 where the
+        reader of the output went away.
 
     Raises
     ------

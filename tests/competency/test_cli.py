@@ -120,6 +120,9 @@ def test_unreadable_file(files, capsys, path):
         ["pool", "info"],
         ["pool", "verify", "a.pool", "b.pool"],
         ["pool", "build", "cvs.jsonl", "-o", "cvs", "--partitions", "0"],
+        ["rank", "--required", "a", "--pool", "*.pool", "--workers", "0"],
+        ["rank", "--required", "a", "--pool", "*.pool", "--workers", "1", "--scheduler", "tcp://localhost:1"],
+        ["rank", "--required", "a", "--pool", "a.pool", "b.pool"],
     ],
 )
 def test_usage_errors_exit_with_2(arguments, capsys):
@@ -514,3 +517,124 @@ def test_pool_build_in_partitions(cvs, capsys, monkeypatch):
     assert names == ["part-0000-of-0002.pool", "part-0001-of-0002.pool"]
     assert main(arguments) == 1
     assert "expected a new folder, or an empty one" in capsys.readouterr().err
+
+
+@pytest.fixture
+def partitioned(tmp_path):
+    """Arguments of a ranking of partitions, of the same ranking of one pool, and the folder of the partitions."""
+    pytest.importorskip("distributed", reason="needs the extra distributed")
+    (tmp_path / "job.json").write_text(json.dumps(JOB))
+    (tmp_path / "cvs").mkdir()
+    names = ["Python", "MySQL", "Sales", "Welding"]
+    candidates = [
+        (f"c{i}", [Skill(names[(i + k) % 4], ProficiencyLevel(1 + (i * k) % 5, 5)) for k in range(1 + i % 3)])
+        for i in range(30)
+    ]
+    CandidatePool.build(candidates).save(tmp_path / "cvs.pool")
+    for place in range(3):
+        part = candidates[10 * place : 10 * place + 10]
+        CandidatePool.build(part).save(tmp_path / "cvs" / f"part-000{place}-of-0003.pool")
+    arguments = ["rank", "--required", str(tmp_path / "job.json"), "--top", "20", "--pool"]
+    return [*arguments, f"{tmp_path}/cvs/*.pool"], [*arguments, f"{tmp_path}/cvs.pool"], tmp_path / "cvs"
+
+
+@pytest.mark.parametrize("form", [[], ["--explain"], ["--json", "--explain"], ["--csv"]])
+def test_rank_of_partitions_prints_what_rank_of_one_pool_does(partitioned, capsys, form):
+    many, one, folder = partitioned
+    assert main([*one, *form]) == 0
+    expected = re.sub(r"\d+ of 30", "some of 30", capsys.readouterr().out)
+    each = [option for place in range(3) for option in ("--pool", f"file://{folder}/part-000{place}-of-0003.pool")]
+    for arguments in (many, [*many[:-2], *each], [*many, "--workers", "1"]):
+        assert main([*arguments, *form]) == 0
+        output = capsys.readouterr()
+        assert (re.sub(r"\d+ of 30", "some of 30", output.out), output.err) == (expected, "")
+
+
+def test_rank_of_partitions_shows_a_bar(partitioned, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    main(partitioned[0])
+    shown = capsys.readouterr().err
+    assert "1 of 3 pools" in shown
+    assert "2 of 3 pools" in shown
+    assert shown.endswith("\r")
+
+
+def test_a_missing_partition_is_noticed(partitioned, capsys):
+    many, _, folder = partitioned
+    lost = folder / "part-0001-of-0003.pool"
+    lost.unlink()
+    assert main(many) == 1
+    reason = f"cannot read '{lost}': No such file or directory"
+    assert capsys.readouterr() == ("", f"competency: {reason}\n")
+    for form in ([], ["--csv"], ["--json"]):
+        assert main([*many, "--skip-damaged", *form]) == 3
+        output = capsys.readouterr()
+        assert output.err == f"competency: left out: {reason}\n"
+        if not form:
+            assert output.out.endswith("of 20 candidates scored in full; 1 of 3 pools left out\n")
+    value = json.loads(output.out)
+    assert len(value["ranking"]) == 20
+    assert (value["pools"], value["left_out"]) == (3, [{"address": str(lost), "reason": reason}])
+
+
+def test_skip_damaged_with_nothing_to_skip(partitioned, capsys):
+    many, one, _ = partitioned
+    for arguments, n in [(many, 3), (one, 1)]:
+        assert main([*arguments, "--skip-damaged", "--json"]) == 0
+        value = json.loads(capsys.readouterr().out)
+        assert (len(value["ranking"]), value["pools"], value["left_out"]) == (20, n, [])
+
+
+@pytest.mark.parametrize(
+    ("pool", "message"),
+    [
+        ("nowhere/*.pool", "pool 'nowhere/*.pool': there is no file of such a name"),
+        ("nowhere://*.pool", "cannot read 'nowhere://*.pool': Protocol not known: nowhere"),
+        ("memory://a.pool", "cannot read 'memory://a.pool': no such file"),
+    ],
+)
+def test_no_partitions(partitioned, capsys, pool, message):
+    assert main([*partitioned[0][:-1], pool]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_name_may_look_like_a_pattern(partitioned, capsys, monkeypatch):
+    _, one, folder = partitioned
+    (folder / "part-0000-of-0003.pool").rename(folder / "[a].pool")
+    monkeypatch.setitem(sys.modules, "dask", None)
+    assert main([*one[:-1], str(folder / "[a].pool")]) == 0
+    assert main([*one[:-1], str(folder / "*.pool")]) == 1
+    assert "ranking many pools needs dask: expected it installed" in capsys.readouterr().err
+
+
+def test_no_scheduler(partitioned, capsys, monkeypatch):
+    import dask
+
+    with dask.config.set({"distributed.comm.timeouts.connect": "100 ms"}):
+        assert main([*partitioned[0], "--scheduler", "tcp://127.0.0.1:1"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("competency: scheduler 'tcp://127.0.0.1:1': Timed out trying to connect")
+    assert err.endswith("expected the address of one that runs\n")
+    for address in ("nowhere", "tcp://127.0.0.1:port", "tls://127.0.0.1:1"):
+        assert main([*partitioned[0], "--scheduler", address]) == 1
+        assert capsys.readouterr().err.startswith(f"competency: scheduler '{address}': ")
+
+
+def test_a_scheduler_that_goes_away_is_one_sentence(partitioned, scheduler, capfd, monkeypatch):
+    many, one, _ = partitioned
+    process, address = scheduler
+    main([*one, "--csv"])
+    expected = capfd.readouterr().out
+    assert main([*many, "--csv", "--scheduler", address]) == 0
+    assert capfd.readouterr() == (expected, "")
+    monkeypatch.setattr("competency.cli._show_progress", lambda *_, **__: process.kill())
+    assert main([*many, "--csv", "--scheduler", address]) == 1
+    lost = f"competency: the scheduler {address} is lost, and the ranking with it: expected it to run to the end\n"
+    assert capfd.readouterr() == ("", lost)
+
+
+@pytest.mark.parametrize("scheduler", [0], indirect=True)
+def test_a_scheduler_without_workers(partitioned, scheduler, capsys, monkeypatch):
+    monkeypatch.setattr("competency.distributed._PATIENCE", 0.2)
+    assert main([*partitioned[0], "--scheduler", scheduler[1]]) == 1
+    assert capsys.readouterr().err == f"competency: scheduler '{scheduler[1]}' has no worker: expected at least one\n"
