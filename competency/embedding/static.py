@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,57 +101,61 @@ class StaticEmbedder:
         return vectors
 
     def _embed_block(self, names: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        new: dict[str, list[int]] = {}  # names that are not in the cache, and where they stand
         with self._lock:
-            known = [self._cache.get(name) for name in names]
-            new = list(dict.fromkeys(name for name, vector in zip(names, known, strict=True) if vector is None))
-            n_missed = sum(vector is None for vector in known)
-            self._misses += n_missed
-            self._hits += len(names) - n_missed
-            for name in names if n_missed < len(names) else ():
-                if name in self._cache:
+            for place, name in enumerate(names):
+                vector = self._cache.get(name)
+                if vector is None:
+                    self._misses += 1
+                    new.setdefault(name, []).append(place)
+                else:
+                    self._hits += 1
                     self._cache.move_to_end(name)
-        found = dict(zip(new, self._embed_new(new), strict=True)) if new else {}
-        for place, (name, vector) in enumerate(zip(names, known, strict=True)):
-            vectors[place] = found[name] if vector is None else vector
+                    vectors[place] = vector
+        if not new:
+            return
+        found = self._embed_new(new)
+        if len(new) == len(names):
+            vectors[:] = found
+        else:
+            for vector, places in zip(found, new.values(), strict=True):
+                vectors[places] = vector
         if self._cache_size:
             with self._lock:
-                for name, vector in found.items():
+                for name, vector in zip(new, found, strict=True):
                     self._cache[name] = vector.copy()  # a view would keep the whole block
                 while len(self._cache) > self._cache_size:
                     self._cache.popitem(last=False)
 
-    def _embed_new(self, names: Sequence[str]) -> NDArray[np.float32]:
+    def _embed_new(self, names: Collection[str]) -> NDArray[np.float32]:
+        # a call for one name takes as long as its calls of numpy, so that terms are looked up without it
         weights = self._weights
-        terms: list[str] = []
-        ends = []  # of each name among the terms
-        for name in names:
-            tokens = words(name)
-            terms += tokens
-            if len(tokens) > 1:
-                terms += pairs(tokens)
-            ends.append(len(terms))
-        found = weights.find(*weights_file.checksums(terms)).tolist()
+        find, n_terms = weights.find, weights.n_terms
         rows: list[int] = []
         starts = []  # of each name among the rows, but for those without any
         filled = []
-        start = 0
-        for place, (name, end) in enumerate(zip(names, ends, strict=True)):
-            n_before = len(rows)
-            for term, row in zip(terms[start:end], found[start:end], strict=True):
+        for place, name in enumerate(names):
+            start = len(rows)
+            tokens = words(name)
+            for term in tokens:
+                row = find(term)
                 if row >= 0:
                     rows.append(row)
-                elif " " not in term:
-                    rows += [weights.n_terms + bucket for bucket in buckets(term, weights.n_buckets)]
-            start = end
-            if len(rows) > n_before:
-                starts.append(n_before)
+                else:
+                    rows += [n_terms + bucket for bucket in buckets(term, weights.n_buckets)]
+            for term in pairs(tokens):
+                row = find(term)
+                if row >= 0:
+                    rows.append(row)
+            if len(rows) > start:
+                starts.append(start)
                 filled.append(place)
             else:
                 logger.warning("%s has nothing to embed: its similarity to any other name is 0", shown(name))
         if not rows:
             return np.zeros((len(names), weights.dim), np.float32)
         # one row after the other, so that a sum does not depend on what else is in the batch
-        sums: NDArray[np.float32] = np.add.reduceat(weights.rows(np.array(rows)), starts, axis=0)
+        sums: NDArray[np.float32] = np.add.reduceat(weights.rows(rows), starts, axis=0)
         lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums))
         sums /= np.maximum(lengths, _SHORTEST)[:, None]
         if len(filled) == len(names):

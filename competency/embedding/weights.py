@@ -16,6 +16,8 @@ their checksums alone: that takes a twentieth of the memory of a dictionary, no 
 for a known one in one of ten million cases.
 """
 
+import bisect
+import functools
 import hashlib
 import os
 import struct
@@ -61,7 +63,7 @@ class Weights:
     codes: NDArray[np.uint8]
     sha256: str = ""
 
-    @property
+    @functools.cached_property
     def dim(self) -> int:
         """Length of a vector."""
         return int(self.codes.shape[1] * self.codebook.shape[1])
@@ -76,18 +78,24 @@ class Weights:
         """Rows that all character n-grams share."""
         return len(self.codes) - len(self.keys)
 
-    def find(self, keys: NDArray[np.uint32], checks: NDArray[np.uint8]) -> NDArray[np.intp]:
-        """Rows of terms, given their `checksums`; -1 for a term without a row."""
-        rows = self.keys.searchsorted(keys)
-        known = self.keys.take(rows, mode="clip") == keys
-        known &= self.checks.take(rows, mode="clip") == checks
-        rows[~known] = -1
-        return rows
+    def find(self, term: str) -> int:
+        """Row of a term; -1 for a term without one."""
+        raw = term.encode()
+        key = zlib.crc32(raw)
+        keys, checks = self._to_search
+        row = bisect.bisect_left(keys, key)
+        return row if row < len(keys) and keys[row] == key and checks[row] == zlib.adler32(raw) & 255 else -1
 
-    def rows(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    @functools.cached_property
+    def _to_search(self) -> tuple[memoryview, memoryview]:
+        """Keys and checks as what Python reads single numbers from faster than from arrays."""
+        return self.keys.astype(np.uint32, copy=False).data, self.checks.data
+
+    def rows(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """Some rows of the table, shape (n, dim)."""
-        vectors = self.codebook.take(self.codes.take(rows, axis=0), axis=0).reshape(len(rows), self.dim)
-        vectors *= self.scales.take(rows)[:, None]
+        at = np.array(rows)
+        vectors = self.codebook.take(self.codes.take(at, axis=0), axis=0).reshape(len(rows), self.dim)
+        vectors *= self.scales.take(at)[:, None]
         return vectors
 
 

@@ -1,13 +1,13 @@
 import dataclasses
 import hashlib
 import struct
+import zlib
 
 import numpy as np
 import pytest
 
 from competency import EmbedderError
 from competency.embedding import weights as weights_file
-from competency.embedding.weights import checksums
 from tests.small_weights import TERMS, random_weights
 
 HEAD = 68  # magic, five numbers, SHA-256
@@ -37,12 +37,11 @@ def test_is_mapped_and_read_only(weights_path):
 
 def test_find(weights_path):
     found = weights_file.read(weights_path)
-    rows = found.find(*checksums([*TERMS, "java", ""]))
-    assert sorted(rows[:-2]) == list(range(len(TERMS)))
-    assert rows[-2:].tolist() == [-1, -1]
-    assert found.find(*checksums([])).tolist() == []
-    keys, checks = checksums(["sql"])
-    assert found.find(keys, checks + np.uint8(1)).tolist() == [-1]  # another word of the same CRC-32
+    assert sorted(map(found.find, TERMS)) == list(range(len(TERMS)))
+    assert all(found.keys[found.find(term)] == zlib.crc32(term.encode()) for term in TERMS)
+    assert (found.find("java"), found.find("")) == (-1, -1)
+    other = dataclasses.replace(found, checks=found.checks + np.uint8(1))
+    assert other.find("sql") == -1  # another word of the same CRC-32
 
 
 def test_rows_are_entries_of_the_codebook_times_a_scale():
@@ -51,7 +50,7 @@ def test_rows_are_entries_of_the_codebook_times_a_scale():
         [weights.codebook[code][k] * float(weights.scales[row]) for code in weights.codes[row] for k in range(3)]
         for row in (5, 0, 5)
     ]
-    np.testing.assert_allclose(weights.rows(np.array([5, 0, 5])), expected, rtol=1e-6)
+    np.testing.assert_allclose(weights.rows([5, 0, 5]), expected, rtol=1e-6)
 
 
 def test_every_damaged_byte_is_found(weights_path):
