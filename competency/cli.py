@@ -16,7 +16,7 @@ import competency
 from competency import distributed, partitions, strict_json
 from competency.api import parse_skills
 from competency.distributed import PartitionedRanking
-from competency.embedding.choose import CHOICES, choose
+from competency.embedding.choose import add_choice, choose
 from competency.embedding.command import add_embedder
 from competency.errors import CompetencyError, InputError, PoolError, shown
 from competency.files import check_target
@@ -60,19 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     match.add_argument(
         "--strategy", choices=STRATEGIES, default="default", help="how uncertainty counts (default: default)"
     )
-    _add_choice(match)
+    add_choice(match)
     match.add_argument("--json", action="store_true", help="print the whole result as JSON")
     match.set_defaults(run=_match)
     _add_rank(commands)
     _add_pool(commands)
     add_embedder(commands)
     return parser
-
-
-def _add_choice(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--embedder", default="static", metavar="EMBEDDER", help=f"what compares names: {CHOICES} (default: static)"
-    )
 
 
 def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -100,7 +94,7 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     rank.add_argument(
         "--strategy", choices=STRATEGIES, default="default", help="how uncertainty counts (default: default)"
     )
-    _add_choice(rank)
+    add_choice(rank)
     rank.add_argument(
         "--explain", action="store_true", help="show, for each requirement, the candidate's skills that carried it"
     )
@@ -151,7 +145,7 @@ def _add_pool(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         metavar="N",
         help="write the pool as so many files part-0000-of-N.pool ..., by as many processes as there are processors",
     )
-    _add_choice(build)
+    add_choice(build)
     build.add_argument("--skip-invalid", action="store_true", help="leave out lines that are not usable, and say so")
     build.set_defaults(run=_pool_build)
     info = actions.add_parser(

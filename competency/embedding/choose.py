@@ -1,16 +1,25 @@
 """Embedders by name, as on the command line."""
 
+import argparse
+
 from competency.embedding.base import Embedder
 from competency.embedding.hashing import HashingEmbedder
 from competency.embedding.static import StaticEmbedder, default_embedder
 from competency.errors import EmbedderError, shown
 
-__all__ = ["CHOICES", "choose"]
+__all__ = ["CHOICES", "add_choice", "choose"]
 
 CHOICES = (
     "static, static:FILE, hashing, hashing:DIM, sentence-transformers:MODEL, onnx:MODEL, onnx:MODEL,TOKENIZER "
     "or wordllama"
 )
+
+
+def add_choice(command: argparse.ArgumentParser) -> None:
+    """Add the option that says which embedder a command uses."""
+    command.add_argument(
+        "--embedder", default="static", metavar="EMBEDDER", help=f"what compares names: {CHOICES} (default: static)"
+    )
 
 
 def choose(text: str) -> Embedder:

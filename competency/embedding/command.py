@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from competency.embedding.base import Embedder
-from competency.embedding.choose import CHOICES, choose
+from competency.embedding.choose import CHOICES, add_choice, choose
 from competency.embedding.corpus import (
     Entry,
     Knowledge,
@@ -70,7 +70,7 @@ def add_embedder(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Say how well an embedder finds the held-out skills of a taxonomy by their alternative labels, and "
         "how well it tells pairs of names apart.",
     )
-    evaluate.add_argument("--embedder", default="static", metavar="EMBEDDER", help=CHOICES)
+    add_choice(evaluate)
     evaluate.add_argument("--taxonomy", metavar="FILE", help="skills, as for train")
     evaluate.add_argument(
         "--pairs",
