@@ -3,7 +3,7 @@
 import functools
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -11,7 +11,19 @@ from competency.domains import SkillDomain, as_domain
 from competency.errors import ConfigError, SkillError, shown
 from competency.names import normalise
 
-__all__ = ["Family", "Field", "all_families", "all_fields", "fields_of", "of", "preferred", "shared", "synonyms"]
+__all__ = [
+    "Family",
+    "Field",
+    "Knowledge",
+    "all_families",
+    "all_fields",
+    "fields_of",
+    "of",
+    "parse",
+    "preferred",
+    "shared",
+    "synonyms",
+]
 
 _MOST_FAMILIES = 3  # of one member: jobs that one thing truly does
 _FEWEST_MEMBERS = 3
@@ -66,13 +78,54 @@ _Owner = TypeVar("_Owner", Family, Field)
 
 
 @dataclass(frozen=True)
-class _Knowledge:
-    families: tuple[Family, ...]
-    fields: tuple[Field, ...]
-    preferred: dict[str, tuple[str, ...]]  # of each normalised name or spelling; of an ambiguous one several
-    spellings: dict[str, tuple[str, ...]]  # of each preferred name, normalised: itself first
-    families_of: dict[str, tuple[Family, ...]]  # of each preferred name, normalised
-    fields_of: dict[str, tuple[Field, ...]]
+class Knowledge:
+    """All that such a file says, and the places of each name in it.
+
+    Parameters
+    ----------
+    families : tuple of Family
+    fields : tuple of Field
+    stands_for : dict
+        The preferred names of each normalised name or spelling: of an ambiguous one several.
+    spellings : dict
+        All spellings of each normalised preferred name, itself first.
+    """
+
+    families: tuple[Family, ...] = ()
+    fields: tuple[Field, ...] = ()
+    stands_for: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    spellings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @functools.cached_property
+    def _families_of(self) -> dict[str, tuple[Family, ...]]:
+        return _by_member(self.families)
+
+    @functools.cached_property
+    def _fields_of(self) -> dict[str, tuple[Field, ...]]:
+        return _by_member(self.fields)
+
+    def of(self, name: str) -> tuple[Family, ...]:
+        """The families of a name in any spelling."""
+        return _found(self._families_of, self.preferred(name))
+
+    def fields_of(self, name: str) -> tuple[Field, ...]:
+        """The fields that a name in any spelling belongs to."""
+        return _found(self._fields_of, self.preferred(name))
+
+    def preferred(self, name: str) -> tuple[str, ...]:
+        """The preferred names that a spelling may stand for."""
+        return self.stands_for.get(_key(name), ())
+
+    def shared(self, a: str, b: str) -> Family | None:
+        """The first family of two different names."""
+        if _key(a) == _key(b):
+            return None
+        others = self.of(b)
+        return next((family for family in self.of(a) if family in others), None)
+
+    def holds(self, a: str, b: str) -> bool:
+        """Whether it says that two names do the same job, or are spellings of one."""
+        return self.shared(a, b) is not None or not set(self.preferred(a)).isdisjoint(self.preferred(b))
 
 
 def of(name: str) -> tuple[Family, ...]:
@@ -94,7 +147,7 @@ def of(name: str) -> tuple[Family, ...]:
     >>> [family.name for family in of("k8s")]
     ['Container orchestrators']
     """
-    return _found(_knowledge().families_of, name)
+    return _knowledge().of(name)
 
 
 def fields_of(name: str) -> tuple[Field, ...]:
@@ -105,7 +158,7 @@ def fields_of(name: str) -> tuple[Field, ...]:
     >>> "Agile" in [field.name for field in fields_of("scrum")]
     True
     """
-    return _found(_knowledge().fields_of, name)
+    return _knowledge().fields_of(name)
 
 
 def preferred(name: str) -> tuple[str, ...]:
@@ -116,7 +169,7 @@ def preferred(name: str) -> tuple[str, ...]:
     >>> preferred("K8S"), preferred("TF")
     (('Kubernetes',), ('TensorFlow', 'Terraform'))
     """
-    return _knowledge().preferred.get(_key(name), ())
+    return _knowledge().preferred(name)
 
 
 def synonyms(name: str) -> tuple[str, ...]:
@@ -140,10 +193,7 @@ def shared(a: str, b: str) -> Family | None:
     >>> shared("Jenkins", "GitLab CI").name
     'CI/CD servers'
     """
-    if _key(a) == _key(b):
-        return None
-    others = of(b)
-    return next((family for family in of(a) if family in others), None)
+    return _knowledge().shared(a, b)
 
 
 def all_families() -> tuple[Family, ...]:
@@ -162,61 +212,67 @@ def _key(name: object) -> str:
     return normalise(name)
 
 
-def _found(table: Mapping[str, tuple[_T, ...]], name: str) -> tuple[_T, ...]:
-    found = (entry for whole in preferred(name) for entry in table.get(normalise(whole), ()))
-    return tuple(dict.fromkeys(found))
+def _found(table: Mapping[str, tuple[_T, ...]], names: Iterable[str]) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys(entry for name in names for entry in table.get(normalise(name), ())))
 
 
 @functools.cache
-def _knowledge() -> _Knowledge:
-    return _read(resources.files("competency").joinpath("data/families.toml").read_text("utf-8"))
+def _knowledge() -> Knowledge:
+    return parse(resources.files("competency").joinpath("data/families.toml").read_text("utf-8"))
 
 
-def _read(text: str) -> _Knowledge:
-    """The knowledge in a text of TOML; `ConfigError` where it is not as the head of ``families.toml`` says."""
+def parse(text: str) -> Knowledge:
+    """The knowledge in a text of TOML, written as the head of ``families.toml`` says.
+
+    Raises
+    ------
+    ConfigError
+        Where it is not, or contradicts itself.
+    """
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"families.toml: {error}") from None
-    _check_keys("families.toml", tables, {"family", "field"}, {"ambiguous"})
-    families = tuple(map(_family, _tables("family", tables["family"])))
-    fields = tuple(map(_field, _tables("field", tables["field"])))
+        raise ConfigError(f"{error}; expected TOML") from None
+    _check_keys("families", tables, set(), {"family", "field", "spellings", "ambiguous"})
+    families = tuple(map(_family, _tables("family", tables.get("family", []))))
+    fields = tuple(map(_field, _tables("field", tables.get("field", []))))
+    others = _spellings("names", tables.get("spellings", {}))
 
-    names: dict[str, str] = {}
     owners: tuple[Family | Field, ...] = (*families, *fields)
+    of_fields = tuple((owner.name, owner.spellings) for owner in fields)
+    names: dict[str, str] = {}
     for owner in owners:
         for member in owner.members:
             if names.setdefault(normalise(member), member) != member:
                 raise ConfigError(f"member {member!r} of {owner.name!r} is {names[normalise(member)]!r} elsewhere")
-    for field in fields:
-        if names.setdefault(normalise(field.name), field.name) != field.name:
-            raise ConfigError(f"field {field.name!r} is {names[normalise(field.name)]!r} elsewhere")
+    for what, several in (("field", of_fields), ("name with spellings", others)):
+        for name, _ in several:
+            if names.setdefault(normalise(name), name) != name:
+                raise ConfigError(f"{what} {name!r} is {names[normalise(name)]!r} elsewhere")
     spellings = {key: [name] for key, name in names.items()}
     stands_for = {key: [name] for key, name in names.items()}
-    for whole, others in (*(pair for family in families for pair in family.spellings), *_own(fields)):
-        for other in others:
-            key = normalise(other)
+    for whole, own in (*(pair for family in families for pair in family.spellings), *of_fields, *others):
+        for spelling in own:
+            key = normalise(spelling)
             if key in names:
-                raise ConfigError(f"spelling {other!r} of {whole!r} is a name of its own")
+                raise ConfigError(f"spelling {spelling!r} of {whole!r} is a name of its own")
             if whole not in stands_for.setdefault(key, []):
                 stands_for[key].append(whole)
-                spellings[normalise(whole)].append(other)
+                spellings[normalise(whole)].append(spelling)
     ambiguous = {key for key, wholes in stands_for.items() if len(wholes) > 1}
     if ambiguous != (listed := set(map(normalise, _texts("ambiguous", tables.get("ambiguous", []))))):
         raise ConfigError(f"'ambiguous' and the spellings that stand for several names differ: {ambiguous ^ listed}")
 
-    families_of = _by_member(families)
-    for key, several in families_of.items():
-        if len(several) > _MOST_FAMILIES:
-            raise ConfigError(f"{names[key]!r} is in {len(several)} families: expected at most {_MOST_FAMILIES}")
-    return _Knowledge(
+    known = Knowledge(
         families=families,
         fields=fields,
-        preferred={key: tuple(wholes) for key, wholes in stands_for.items()},
-        spellings={key: tuple(others) for key, others in spellings.items()},
-        families_of=families_of,
-        fields_of=_by_member(fields),
+        stands_for={key: tuple(wholes) for key, wholes in stands_for.items()},
+        spellings={key: tuple(own) for key, own in spellings.items()},
     )
+    for key, homes in known._families_of.items():
+        if len(homes) > _MOST_FAMILIES:
+            raise ConfigError(f"{names[key]!r} is in {len(homes)} families: expected at most {_MOST_FAMILIES}")
+    return known
 
 
 def _by_member(owners: Iterable[_Owner]) -> dict[str, tuple[_Owner, ...]]:
@@ -227,26 +283,19 @@ def _by_member(owners: Iterable[_Owner]) -> dict[str, tuple[_Owner, ...]]:
     return {key: tuple(several) for key, several in by_member.items()}
 
 
-def _own(fields: Iterable[Field]) -> Iterable[tuple[str, tuple[str, ...]]]:
-    return ((field.name, field.spellings) for field in fields)
-
-
 def _family(table: dict[str, Any]) -> Family:
     _check_keys("family", table, {"name", "does", "domain", "members"}, {"spellings"})
     name = table["name"]
-    spellings = table.get("spellings", {})
-    if not isinstance(spellings, dict):
-        raise ConfigError(f"spellings {shown(spellings)} of {name!r}: expected a table of members")
     members = _texts(f"members of {name!r}", table["members"], _FEWEST_MEMBERS)
-    for member in spellings:
+    spellings = _spellings(repr(name), table.get("spellings", {}))
+    for member, _ in spellings:
         if member not in members:
             raise ConfigError(f"spellings of {member!r} in {name!r}: expected a member of it")
     try:
         domain = as_domain(table["domain"])
     except SkillError as error:
         raise ConfigError(f"family {name!r}: {error}") from None
-    pairs = tuple((member, _texts(f"spellings of {member!r}", others, 1)) for member, others in spellings.items())
-    return Family(name, table["does"], domain, members, pairs)
+    return Family(name, table["does"], domain, members, spellings)
 
 
 def _field(table: dict[str, Any]) -> Field:
@@ -254,6 +303,12 @@ def _field(table: dict[str, Any]) -> Field:
     name = table["name"]
     members = _texts(f"members of field {name!r}", table["members"], _FEWEST_MEMBERS)
     return Field(name, members, _texts(f"spellings of field {name!r}", table.get("spellings", [])))
+
+
+def _spellings(of: str, table: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if not isinstance(table, dict):
+        raise ConfigError(f"spellings {shown(table)} of {of}: expected a table of names")
+    return tuple((name, _texts(f"spellings of {name!r}", others, 1)) for name, others in table.items())
 
 
 def _tables(what: str, tables: object) -> list[dict[str, Any]]:
@@ -275,9 +330,11 @@ def _check_keys(what: str, table: Mapping[str, Any], required: set[str], optiona
 
 
 def _texts(what: str, texts: object, fewest: int = 0) -> tuple[str, ...]:
-    if not (isinstance(texts, list) and all(isinstance(text, str) and normalise(text) for text in texts)):
+    if not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
         raise ConfigError(f"{what} {shown(texts)}: expected a list of names")
     keys = list(map(normalise, texts))
+    if not all(keys):
+        raise ConfigError(f"{what} {shown(texts)}: expected a list of names")
     if len(set(keys)) < len(keys):
         twice = next(text for text, key in zip(texts, keys, strict=True) if keys.count(key) > 1)
         raise ConfigError(f"{what}: {twice!r} stands there twice")

@@ -13,7 +13,6 @@ from competency.embedding.base import Embedder
 from competency.embedding.choose import CHOICES, add_choice, choose
 from competency.embedding.corpus import (
     Entry,
-    Knowledge,
     read_entries,
     read_knowledge,
     read_lines,
@@ -22,6 +21,7 @@ from competency.embedding.corpus import (
 )
 from competency.embedding.static import StaticEmbedder
 from competency.errors import EmbedderError, InputError, shown
+from competency.families import Knowledge
 from competency.files import check_target
 
 __all__ = ["add_embedder"]

@@ -5,22 +5,19 @@ by `` | ``.
 """
 
 import csv
-import functools
 import gzip
 import io
-import tomllib
 import zlib
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from competency.errors import InputError, shown
+from competency.errors import ConfigError, InputError, shown
+from competency.families import Knowledge, parse
 from competency.files import reason
 from competency.names import normalise
 
-__all__ = ["Entry", "Knowledge", "read_entries", "read_knowledge", "read_lines", "read_names", "read_pairs"]
+__all__ = ["Entry", "read_entries", "read_knowledge", "read_lines", "read_names", "read_pairs"]
 
 _SEPARATOR = " | "
 _HELD_OUT_SHARE = 10  # one in as many entries, where a taxonomy does not say which
@@ -39,31 +36,6 @@ class Entry:
     def names(self) -> tuple[str, ...]:
         """All names of it, the label first."""
         return (self.label, *self.alternatives)
-
-
-@dataclass(frozen=True)
-class Knowledge:
-    """Families of members that do the same job, fields and what belongs to them, and other spellings of names."""
-
-    families: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # name, domain, members
-    fields: tuple[tuple[str, tuple[str, ...]], ...] = ()  # name, members
-    spellings: tuple[tuple[str, ...], ...] = ()  # names of one thing
-
-    def holds(self, first: str, second: str) -> bool:
-        """Whether one family has both names among its members, in any spelling."""
-        return not self._homes.get(normalise(first), frozenset()).isdisjoint(self._homes.get(normalise(second), ()))
-
-    @functools.cached_property
-    def _homes(self) -> dict[str, frozenset[str]]:
-        """Labels of the families of each name."""
-        homes: defaultdict[str, set[str]] = defaultdict(set)
-        for label, _, members in self.families:
-            for name in members:
-                homes[normalise(name)].add(label)
-        for name, *others in self.spellings:
-            for other in others:
-                homes[normalise(other)] |= homes[normalise(name)]
-        return {name: frozenset(labels) for name, labels in homes.items()}
 
 
 def _read_bytes(path: str | Path) -> bytes:
@@ -159,10 +131,7 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def read_knowledge(path: str | Path) -> Knowledge:
-    """Families and fields from TOML.
-
-    Tables ``[[family]]`` have ``name``, ``domain``, ``members`` and may have ``spellings``, a table of lists; tables
-    ``[[field]]`` have ``name``, ``members`` and may have a list ``spellings``.
+    """Families, fields and spellings, as in the package's own ``data/families.toml``.
 
     Raises
     ------
@@ -170,38 +139,6 @@ def read_knowledge(path: str | Path) -> Knowledge:
         Where the file is not such TOML.
     """
     try:
-        value = tomllib.loads(_read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: {error}; expected TOML") from None
-    families, fields, spellings = [], [], []
-    for family in _tables(path, value, "family"):
-        families.append((_text(path, family, "name"), _text(path, family, "domain"), _texts(path, family, "members")))
-        others = family.get("spellings", {})
-        if not isinstance(others, dict):
-            raise InputError(f"{path}: spellings {shown(others)}: expected a table of names")
-        spellings += [(name, *_texts(path, others, name)) for name in others]
-    for field in _tables(path, value, "field"):
-        fields.append((_text(path, field, "name"), _texts(path, field, "members")))
-        if "spellings" in field:
-            spellings.append((fields[-1][0], *_texts(path, field, "spellings")))
-    return Knowledge(tuple(families), tuple(fields), tuple(spellings))
-
-
-def _tables(path: str | Path, value: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    tables = value.get(key, [])
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise InputError(f"{path}: {key} {shown(tables)}: expected [[{key}]] tables")
-    return tables
-
-
-def _text(path: str | Path, table: dict[str, Any], key: str) -> str:
-    if not isinstance(table.get(key), str):
-        raise InputError(f"{path}: {key} {shown(table.get(key))} of {shown(table)}: expected text")
-    return str(table[key])
-
-
-def _texts(path: str | Path, table: dict[str, Any], key: str) -> tuple[str, ...]:
-    texts = table.get(key)
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise InputError(f"{path}: {key} {shown(texts)}: expected a list of names")
-    return tuple(texts)
+        return parse(_read_text(path))
+    except ConfigError as error:
+        raise InputError(f"{path}: {error}") from None

@@ -17,13 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F  # noqa: N812, torch's own habit
 
-from competency.domains import SkillDomain, as_domain, classify, domain_penalty
+from competency.domains import SkillDomain, classify, domain_penalty
 from competency.embedding.base import Embedder, embed
-from competency.embedding.corpus import Entry, Knowledge
+from competency.embedding.corpus import Entry
 from competency.embedding.quantise import quantise
 from competency.embedding.tokens import buckets, pairs, words
 from competency.embedding.weights import Weights, checksums
 from competency.errors import InputError
+from competency.families import Knowledge
 
 __all__ = ["Corpus", "Recipe", "train"]
 
@@ -176,9 +177,9 @@ def choose_terms(corpus: Corpus, recipe: Recipe) -> list[str]:
 
 def _knowledge_names(knowledge: Knowledge) -> list[str]:
     return [
-        *(name for label, _, members in knowledge.families for name in (label, *members)),
-        *(name for label, members in knowledge.fields for name in (label, *members)),
-        *(name for names in knowledge.spellings for name in names),
+        *(name for family in knowledge.families for name in (family.name, *family.members)),
+        *(name for one in knowledge.fields for name in (one.name, *one.members)),
+        *(name for names in knowledge.spellings.values() for name in names),
     ]
 
 
@@ -187,16 +188,16 @@ def _lures(knowledge: Knowledge) -> dict[tuple[str, str], float]:
     homes: defaultdict[str, set[str]] = defaultdict(set)
     domains: defaultdict[str, set[SkillDomain]] = defaultdict(set)
     alike: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for label, domain, members in knowledge.families:
-        for name in members:
-            homes[name].add(f"family {label}")
-            domains[name].add(as_domain(domain))
+    for family in knowledge.families:
+        for name in family.members:
+            homes[name].add(f"family {family.name}")
+            domains[name].add(family.domain)
             tokens = [word for word in words(name) if word not in _STOP]
             for key in {*tokens, *(word[:_SAME_START] + "..." for word in tokens[:1])}:
                 alike[key][name] = None
-    for label, members in knowledge.fields:
-        for name in members:
-            homes[name].add(f"field {label}")
+    for one in knowledge.fields:
+        for name in one.members:
+            homes[name].add(f"field {one.name}")
 
     def most(a: str, b: str) -> float:
         return 0.3 if all(domain_penalty(x, y) >= _UNRELATED for x in domains[a] for y in domains[b]) else 0.4
@@ -613,15 +614,15 @@ def _number(corpus: Corpus, terms: Sequence[str], texts: _Texts) -> _Numbered:
         return [(texts.add(a), texts.add(b)) for a, b in pairs if not held_out.intersection((a.lower(), b.lower()))]
 
     skills = synonyms(entry.names for entry in trained)
-    others = 2 * synonyms(knowledge.spellings) + synonyms(entry.names for entry in corpus.others)
+    others = 2 * synonyms(knowledge.spellings.values()) + synonyms(entry.names for entry in corpus.others)
     by_kind: dict[str, list[int]] = {}
     for name, kind in corpus.groups:
         by_kind.setdefault(kind, []).append(texts.add(name))
-    families = [ids(members) for _, _, members in knowledge.families]
+    families = [ids(family.members) for family in knowledge.families]
     plain = [name for name in corpus.names if name.lower() not in held_out]
     domains = [(texts.add(name), classify(name)) for name in (*(entry.label for entry in trained), *plain)]
-    for (_, domain, _), members in zip(knowledge.families, families, strict=True):
-        domains += [(member, as_domain(domain)) for member in members]
+    for family, members in zip(knowledge.families, families, strict=True):
+        domains += [(member, family.domain) for member in members]
     ids(terms)
     return _Numbered(
         synonyms=skills + others,
@@ -631,8 +632,8 @@ def _number(corpus: Corpus, terms: Sequence[str], texts: _Texts) -> _Numbered:
         kinds=list(by_kind.values()),
         families=families,
         fields=[
-            *((texts.add(label), ids(members)) for label, members in knowledge.fields),
-            *((texts.add(label), members) for (label, _, _), members in zip(knowledge.families, families, strict=True)),
+            *((texts.add(one.name), ids(one.members)) for one in knowledge.fields),
+            *((texts.add(one.name), members) for one, members in zip(knowledge.families, families, strict=True)),
         ],
         domains=domains,
         lures=[(texts.add(a), texts.add(b), most) for (a, b), most in _lures(knowledge).items()],

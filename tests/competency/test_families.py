@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import competency
 from competency import ConfigError, SkillDomain, SkillError, families
-from competency.families import _read
+from competency.families import Knowledge, parse
 from competency.names import normalise
 
 # read by other means than the library's, so that its checks are checked, too
@@ -27,6 +27,7 @@ STANDS_FOR: dict[str, set[str]] = {}
 for owner, others in [
     *(pair for family in FAMILIES for pair in family.get("spellings", {}).items()),
     *((field["name"], field.get("spellings", [])) for field in FIELDS),
+    *TABLES.get("spellings", {}).items(),
 ]:
     for other in others:
         STANDS_FOR.setdefault(normalise(other), set()).add(owner)
@@ -77,6 +78,7 @@ def test_a_spelling_is_no_member_and_of_a_member():
     assert [spelling for spelling in STANDS_FOR if spelling in {normalise(field["name"]) for field in FIELDS}] == []
     for family in FAMILIES:
         assert set(family.get("spellings", {})) <= set(family["members"])
+    assert [name for name in TABLES.get("spellings", {}) if normalise(name) in STANDS_FOR] == []
 
 
 def test_a_spelling_stands_for_one_name_unless_it_is_listed_as_ambiguous():
@@ -232,14 +234,17 @@ def test_records_do_not_change():
     assert [field.name for field in families.all_fields()] == [field["name"] for field in FIELDS]
 
 
-def test_importing_does_not_read_the_file():
+def test_the_file_is_read_at_first_use_and_not_for_a_match(tmp_path):
+    (tmp_path / "a.json").write_text('[{"name": "Jenkins", "level": {"value": 3, "max": 5}}]', "utf-8")
     code = (
-        "import competency, competency.cli\n"
-        "assert competency.families._knowledge.cache_info().currsize == 0\n"
+        "import sys, competency.cli\n"
+        "read = competency.families._knowledge.cache_info\n"
+        "assert competency.cli.main(['match', '--required', sys.argv[1], '--candidate', sys.argv[1]]) == 0\n"
+        "assert read().currsize == 0\n"
         "competency.families.of('Jenkins')\n"
-        "assert competency.families._knowledge.cache_info().currsize == 1\n"
+        "assert read().currsize == 1\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.json")], check=True)
 
 
 FAMILY = """
@@ -257,22 +262,37 @@ members = ["Biro", "Letters", "Novels"]
 OTHER = FAMILY.replace("Pens", "Tubes").replace("Quill", "Straw").replace("Fountain pen", "Hose")
 
 
-def test_a_small_file_is_read():
-    known = _read(FAMILY + '[family.spellings]\n"Biro" = ["Ballpoint"]\n' + OTHER + FIELD)
-    assert [family.name for family in known.families_of["biro"]] == ["Pens", "Tubes"]
-    assert known.preferred["ballpoint"] == ("Biro",)
+def test_a_small_file_isparse():
+    known = parse(FAMILY + '[family.spellings]\n"Biro" = ["Ballpoint"]\n' + OTHER + FIELD)
+    assert [family.name for family in known.of("ballpoint")] == ["Pens", "Tubes"]
+    assert [field.name for field in known.fields_of("Biro")] == ["Writing"]
+    assert known.preferred("ballpoint") == ("Biro",)
+    assert known.holds("quill", "BALLPOINT")
+    assert known.holds("ballpoint", "biro")
+    assert not known.holds("quill", "straw")
+    assert not known.holds("x", "x")
+
+
+def test_any_part_may_be_missing():
+    assert parse("") == Knowledge()
+    assert [family.name for family in parse(FAMILY).of("Quill")] == ["Pens"]
+    assert [field.name for field in parse(FIELD).fields_of("Novels")] == ["Writing"]
+    known = parse('[spellings]\n"Return on Investment" = ["ROI"]\n')
+    assert known.preferred("roi") == ("Return on Investment",)
+    assert known.holds("ROI", "return on investment")
+    assert known.of("ROI") == ()
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (FAMILY + FIELD + "[[", "families.toml: "),
-        (FAMILY, "keys ['family']: expected ['family', 'field']"),
+        (FAMILY + FIELD + "[[", "; expected TOML"),
+        ("families = []\n" + FAMILY, "families '' with keys ['families', 'family']: expected [], and perhaps"),
         (FAMILY.replace("[[family]]", "[family]") + FIELD, "expected tables, each behind [[family]]"),
         ("field = 3\n" + FAMILY, "field 3: expected tables, each behind [[field]]"),
         (
             FAMILY + 'spellings = ["Ballpoint"]\n' + FIELD,
-            "spellings ['Ballpoint'] of 'Pens': expected a table of members",
+            "spellings ['Ballpoint'] of 'Pens': expected a table of names",
         ),
         (FAMILY + "colour = 1\n" + FIELD, "'Pens' with keys ['colour', "),
         (FAMILY.replace("does", "did") + FIELD, "'did'"),
@@ -295,9 +315,13 @@ def test_a_small_file_is_read():
         ('ambiguous = ["s"]\n' + FAMILY + FIELD, "differ: {'s'}"),
         (FAMILY + OTHER.replace("Biro", "BIRO") + FIELD, "member 'BIRO' of 'Tubes' is 'Biro' elsewhere"),
         (FAMILY + FIELD.replace("Writing", "quill"), "field 'quill' is 'Quill' elsewhere"),
+        ('[spellings]\nquill = ["s"]\n' + FAMILY, "name with spellings 'quill' is 'Quill' elsewhere"),
+        ('[spellings]\nKite = ["quill"]\n' + FAMILY, "spelling 'quill' of 'Kite' is a name of its own"),
+        ("[spellings]\nKite = []\n", "spellings of 'Kite' []: expected 1 or more"),
+        ('spellings = ["s"]\n', "spellings ['s'] of names: expected a table of names"),
         (FAMILY * 4 + FIELD, "'Biro' is in 4 families: expected at most 3"),
     ],
 )
 def test_a_broken_file_is_refused(text, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
-        _read(text)
+        parse(text)

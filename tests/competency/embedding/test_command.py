@@ -33,8 +33,8 @@ def test_train_then_use(taxonomy, pairs, tmp_path, capsys):
     (tmp_path / "needs.csv").write_text("occupation,skill\nbuilder,build house\n", "utf-8")
     (tmp_path / "tools.csv").write_text("technology,category\nExcel,sheets\nCalc,sheets\n", "utf-8")
     (tmp_path / "families.toml").write_text(
-        '[[family]]\nname="sheets"\ndomain="finance"\nmembers=["Excel","Calc"]\n'
-        '[[field]]\nname="Office"\nmembers=["Excel"]\n',
+        '[[family]]\nname="sheets"\ndoes="Sums."\ndomain="finance"\nmembers=["Excel","Calc","Gnumeric"]\n'
+        '[[field]]\nname="Office"\nmembers=["Excel","Word","Access"]\n',
         "utf-8",
     )
     (tmp_path / "words").write_text("the\nof\n", "utf-8")
@@ -72,7 +72,8 @@ def test_evaluate(taxonomy, pairs, capsys):
 
 def test_pairs_that_no_family_holds_are_shown_apart(pairs, tmp_path, capsys):
     (tmp_path / "families.toml").write_text(
-        '[[family]]\nname="houses"\ndomain="operations"\nmembers=["manage house","lead house"]\n', "utf-8"
+        '[[family]]\nname="houses"\ndoes="a"\ndomain="operations"\nmembers=["manage house","lead house","run house"]\n',
+        "utf-8",
     )
     command = ["embedder", "evaluate", "--embedder", "hashing", "--pairs", str(pairs)]
     command += ["--families", str(tmp_path / "families.toml")]

@@ -3,13 +3,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from competency import HashingEmbedder, InputError
+from competency import HashingEmbedder, InputError, SkillDomain
 from competency.embedding import weights as weights_file
-from competency.embedding.corpus import Entry, Knowledge
+from competency.embedding.corpus import Entry
 from competency.embedding.evaluate import cosines, retrieval
 from competency.embedding.static import StaticEmbedder
 from competency.embedding.tokens import words
 from competency.embedding.weights import checksums
+from competency.families import Family, Field, Knowledge, parse
 
 training = pytest.importorskip("torch", reason="training needs torch") and __import__(
     "competency.embedding.train", fromlist=["train"]
@@ -24,13 +25,27 @@ ENTRIES = [
     for verb, other_verb in VERBS
     for thing, other_thing in THINGS
 ]
-KNOWLEDGE = Knowledge(
-    families=(
-        ("CI/CD server", "devops", ("Jenkins", "Bamboo", "Drone")),
-        ("ledger", "finance", ("Xero", "Quickbooks", "Sage")),
-    ),
-    fields=(("Agile", ("Scrum", "Kanban")), ("Baking", ("Bread", "Cakes"))),
-    spellings=(("Kubernetes", "k8s"),),
+KNOWLEDGE = parse(
+    """
+[spellings]
+"Kubernetes" = ["k8s"]
+[[family]]
+name = "CI/CD server"
+does = "Builds."
+domain = "devops"
+members = ["Jenkins", "Bamboo", "Drone"]
+[[family]]
+name = "ledger"
+does = "Keeps accounts."
+domain = "finance"
+members = ["Xero", "Quickbooks", "Sage"]
+[[field]]
+name = "Agile"
+members = ["Scrum", "Kanban", "Crystal"]
+[[field]]
+name = "Baking"
+members = ["Bread", "Cakes", "Pies"]
+"""
 )
 FULL = Corpus(
     entries=[*ENTRIES, Entry("held out", ("secret name", "hidden name"), held_out=True)],
@@ -167,14 +182,15 @@ def test_nothing_to_learn_from():
 
 
 def test_lures_share_a_word_and_no_home():
+    finance, devops, software = SkillDomain.FINANCE, SkillDomain.DEVOPS, SkillDomain.SOFTWARE_DEVELOPMENT
     knowledge = Knowledge(
         families=(
-            ("ledgers", "finance", ("General Ledger", "Sub Ledger", "Budget Server")),
-            ("servers", "devops", ("Build Server", "Ledger of Builds", "Mail of Servers")),
-            ("languages", "software_development", ("Server Pages",)),
-            ("parts", "software_development", ("Servlets",)),
+            Family("ledgers", "", finance, ("General Ledger", "Sub Ledger", "Budget Server")),
+            Family("servers", "", devops, ("Build Server", "Ledger of Builds", "Mail of Servers")),
+            Family("languages", "", software, ("Server Pages",)),
+            Family("parts", "", software, ("Servlets",)),
         ),
-        fields=(("Accounts", ("Sub Ledger", "Ledger of Builds")),),
+        fields=(Field("Accounts", ("Sub Ledger", "Ledger of Builds")),),
     )
     assert training._lures(knowledge) == {
         ("General Ledger", "Ledger of Builds"): 0.3,
