@@ -14,7 +14,7 @@ from competency.errors import EmbedderError, shown
 
 __all__ = ["OnnxEmbedder", "SentenceTransformersEmbedder", "WordLlamaEmbedder"]
 
-_BATCH = 64  # names that go through a model at one time
+_BATCH = 32  # names that go through a model at one time
 
 
 def _import(module: str, extra: str) -> Any:
@@ -119,7 +119,11 @@ class OnnxEmbedder:
             _file(Path(model).with_name("tokenizer.json") if tokenizer is None else tokenizer, "tokenizer"),
         )
         try:
-            self._session = onnxruntime.InferenceSession(str(self._files[0]), providers=["CPUExecutionProvider"])
+            options = onnxruntime.SessionOptions()
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a thread that waits uses no core
+            self._session = onnxruntime.InferenceSession(
+                str(self._files[0]), options, providers=["CPUExecutionProvider"]
+            )
             self._tokenizer = tokenizers.Tokenizer.from_file(str(self._files[1]))
         except Exception as error:
             raise EmbedderError(

@@ -121,16 +121,25 @@ def _train(arguments: argparse.Namespace) -> str:
 
 
 class _Progress:
-    """What is being done, on a line of standard error; a new line at most once a second."""
+    """What is being done and how long that will take, on lines of standard error; a new one at most once a second."""
 
     def __init__(self) -> None:
-        self._started = self._last = time.monotonic()
+        self._started = self._last = self._begun = time.monotonic()
+        self._done = 0
 
     def __call__(self, what: str, done: int, total: int) -> None:
         now = time.monotonic()
+        if done <= self._done:  # another part of the work
+            self._begun = self._last
+        self._done = done
         if now - self._last >= 1 or done == total:
             self._last = now
-            print(f"{now - self._started:5.0f} s  {what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+            left = (now - self._begun) / done * (total - done)
+            print(
+                f"{now - self._started:5.0f} s  {what}: {done:,} of {total:,}, about {left:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _synonyms(embedder: Embedder, entries: Sequence[Entry]) -> list[str]:
