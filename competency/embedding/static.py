@@ -23,7 +23,6 @@ logger = logging.getLogger("competency")
 
 _WEIGHTS = Path(__file__).with_name("skills.weights")
 _BLOCK = 256  # names that are embedded at one time
-_SHORTEST = np.float32(1e-30)  # a sum of zero stays zero
 
 
 class CacheInfo(NamedTuple):
@@ -36,14 +35,14 @@ class CacheInfo(NamedTuple):
 
 
 class StaticEmbedder:
-    """Embeds a name by the sum of the rows of its words, scaled to unit length.
+    """Embeds a name by the sum of the rows of its words, and a layer that sees the sum as a whole, at unit length.
 
     A word has a row of its own in the table, or the sum of those of its character n-grams; some pairs of neighbouring
     words have a row besides. The file of the weights is opened when it is first needed, and mapped into memory.
 
     Parameters
     ----------
-    weights : path, optional
+    weights : path or Weights, optional
         A file that ``competency embedder train`` made; by default the one that comes with the package.
     cache_size : int, default 8192
         How many names' vectors are kept, those that were asked for last; 0 keeps none.
@@ -59,10 +58,10 @@ class StaticEmbedder:
     threads at once.
     """
 
-    def __init__(self, weights: str | os.PathLike[str] | None = None, *, cache_size: int = 8192) -> None:
+    def __init__(self, weights: str | os.PathLike[str] | Weights | None = None, *, cache_size: int = 8192) -> None:
         if not isinstance(cache_size, int) or isinstance(cache_size, bool) or cache_size < 0:
             raise EmbedderError(f"cache_size {shown(cache_size)}: expected an integer of 0 or more")
-        self._path = _WEIGHTS if weights is None else weights
+        self._given = _WEIGHTS if weights is None else weights
         self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._cache_size = cache_size
         self._hits = self._misses = 0
@@ -70,7 +69,7 @@ class StaticEmbedder:
 
     @functools.cached_property
     def _weights(self) -> Weights:
-        return weights_file.read(self._path)
+        return self._given if isinstance(self._given, Weights) else weights_file.read(self._given)
 
     @property
     def dim(self) -> int:
@@ -80,7 +79,7 @@ class StaticEmbedder:
     @property
     def fingerprint(self) -> str:
         """Text that changes whenever the vectors would."""
-        return f"static-1 sha256={self._weights.sha256}"
+        return f"static-2 sha256={self._weights.sha256}"
 
     def cache_info(self) -> CacheInfo:
         """How much the cache was used so far. A name that occurs twice in a batch counts twice."""
@@ -95,37 +94,41 @@ class StaticEmbedder:
         ndarray of float32, shape (n_names, dim)
             Rows of unit length; all zero, and a warning in the log, where a name has nothing to embed.
         """
+        if len(names) <= _BLOCK:
+            return self._embed_block(names)
         vectors = np.empty((len(names), self.dim), np.float32)
         for start in range(0, len(names), _BLOCK):
-            self._embed_block(names[start : start + _BLOCK], vectors[start : start + _BLOCK])
+            vectors[start : start + _BLOCK] = self._embed_block(names[start : start + _BLOCK])
         return vectors
 
-    def _embed_block(self, names: Sequence[str], vectors: NDArray[np.float32]) -> None:
+    def _embed_block(self, names: Sequence[str]) -> NDArray[np.float32]:
+        vectors = np.empty((len(names), self.dim), np.float32)
         new: dict[str, list[int]] = {}  # names that are not in the cache, and where they stand
         with self._lock:
             for place, name in enumerate(names):
                 vector = self._cache.get(name)
                 if vector is None:
-                    self._misses += 1
                     new.setdefault(name, []).append(place)
                 else:
-                    self._hits += 1
                     self._cache.move_to_end(name)
                     vectors[place] = vector
+            n_missed = sum(map(len, new.values()))
+            self._misses += n_missed
+            self._hits += len(names) - n_missed
         if not new:
-            return
+            return vectors
         found = self._embed_new(new)
-        if len(new) == len(names):
-            vectors[:] = found
-        else:
-            for vector, places in zip(found, new.values(), strict=True):
-                vectors[places] = vector
         if self._cache_size:
             with self._lock:
                 for name, vector in zip(new, found, strict=True):
                     self._cache[name] = vector.copy()  # a view would keep the whole block
                 while len(self._cache) > self._cache_size:
                     self._cache.popitem(last=False)
+        if len(new) == len(names):
+            return found
+        for vector, places in zip(found, new.values(), strict=True):
+            vectors[places] = vector
+        return vectors
 
     def _embed_new(self, names: Collection[str]) -> NDArray[np.float32]:
         # a call for one name takes as long as its calls of numpy, so that terms are looked up without it
@@ -154,14 +157,12 @@ class StaticEmbedder:
                 logger.warning("%s has nothing to embed: its similarity to any other name is 0", shown(name))
         if not rows:
             return np.zeros((len(names), weights.dim), np.float32)
-        # one row after the other, so that a sum does not depend on what else is in the batch
-        sums: NDArray[np.float32] = np.add.reduceat(weights.rows(rows), starts, axis=0)
-        lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums))
-        sums /= np.maximum(lengths, _SHORTEST)[:, None]
+        # reduceat also for a single name: reduce adds in another order
+        units = weights.together(np.add.reduceat(weights.rows(rows), starts, axis=0))
         if len(filled) == len(names):
-            return sums
+            return units
         vectors = np.zeros((len(names), weights.dim), np.float32)
-        vectors[filled] = sums
+        vectors[filled] = units
         return vectors
 
 

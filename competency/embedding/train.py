@@ -2,9 +2,11 @@
 
 The table has a row for each word and frequent pair of words, and for each bucket of character n-grams. While it is
 trained, a word is its own row and those of its n-grams; the row of the word is left out now and then, so that the
-n-grams learn to stand for words that nobody knows. At the end a word's rows are folded into one.
+n-grams learn to stand for words that nobody knows. At the end a word's rows are folded into one. A layer that sees the
+sum of a text's rows is trained with it: it learns what words mean together, and not each on its own.
 """
 
+import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -20,9 +22,10 @@ from torch.nn import functional as F  # noqa: N812, torch's own habit
 from competency.domains import SkillDomain, classify, domain_penalty
 from competency.embedding.base import Embedder, embed
 from competency.embedding.corpus import Entry
-from competency.embedding.quantise import quantise
+from competency.embedding.quantise import quantise, quantise_columns, rotation
+from competency.embedding.static import StaticEmbedder
 from competency.embedding.tokens import buckets, pairs, words
-from competency.embedding.weights import Weights, checksums
+from competency.embedding.weights import LAYER_STEPS, Weights, checksums
 from competency.errors import InputError
 from competency.families import Knowledge
 
@@ -36,6 +39,7 @@ _STOP = frozenset((
 ))  # fmt: skip
 _UNRELATED = domain_penalty(SkillDomain.FINANCE, SkillDomain.DEVOPS)  # of two domains that have nothing in common
 _SAME_START = 4  # letters of a first word
+_N_TAUGHT = 4  # names of a skill that the teacher is asked about, its label first: it takes most of the time
 _PHRASES = (
     "experience with", "experience in", "knowledge of", "strong knowledge of", "proficient in", "skills in",
     "good understanding of", "ability to", "you are able to", "familiarity with", "hands-on experience with",
@@ -85,20 +89,24 @@ class Recipe:
     seed: int = 0
     dim: int = 240
     part: int = 3  # dimensions that share a byte in the file
+    width: int = 128  # of the layer
     n_buckets: int = 4096
     max_bytes: int = 4_000_000  # of the file
     n_pairs: int = 2500
     steps: int = 2600
-    rate: float = 0.004
+    rate: float = 0.004  # of the table
+    layer_rate: float = 0.001
     dropout: float = 0.1  # of rows of words
     batch: int = 512
     temperature: float = 0.05
+    shift: float = 0.2  # share of the mean of names that is taken from each
 
     @property
     def n_terms(self) -> int:
         """Rows that the file has room for, beside those of the buckets."""
         row = self.dim // self.part + 2
-        return (self.max_bytes - 128 - 256 * 4 * self.part - self.n_buckets * row) // (row + 5)
+        layer = 2 * self.dim * self.width + 2 * (2 * self.width + self.dim) + 4 * self.dim
+        return (self.max_bytes - 128 - 256 * 4 * self.part - layer - self.n_buckets * row) // (row + 5)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -488,6 +496,57 @@ class _Lures:
         return _Part(self._pairs[chosen].T.reshape(-1), loss)
 
 
+class _Sharing:
+    """Names that share a common word, such as "management", count as alike by what else they say.
+
+    The cosine of two should not exceed what the teacher says of them, less what it gives for the word, and neither what
+    it says of their other words, on average.
+    """
+
+    def __init__(self, names: Iterable[int], texts: Sequence[str], teacher: torch.Tensor, least: int = 20) -> None:
+        ids = {text: place for place, text in enumerate(texts)}
+        content: dict[int, list[int]] = {}  # words of each name
+        by_word: defaultdict[int, list[int]] = defaultdict(list)
+        for name in names:
+            own = [ids[word] for word in dict.fromkeys(words(texts[name])) if word in ids and word not in _STOP]
+            if 2 <= len(own) <= 4:
+                content[name] = own
+                for word in own:
+                    by_word[word].append(name)
+        shared = [word for word, own in by_word.items() if len(own) >= least]
+        place = {name: i for i, name in enumerate(content)}
+        self._names = np.array([*content])
+        self._words = torch.stack([teacher[own].sum(0) for own in content.values()]) if content else torch.zeros(0)
+        self._of_word = _Ragged([place[name] for name in by_word[word]] for word in shared)
+        self._shared = np.repeat(np.arange(len(shared)), self._of_word.lengths)
+        self._said = teacher
+        self._said_word = teacher[shared]
+
+    def __len__(self) -> int:
+        return len(self._shared)
+
+    def part(self, rng: np.random.Generator, n: int = 384) -> _Part:
+        chosen = rng.integers(len(self._shared), size=n)
+        word = self._shared[chosen]
+        first = self._of_word.flat[chosen]
+        second = self._of_word.flat[self._of_word.starts[word] + rng.integers(self._of_word.lengths[word])]
+        ids = np.concatenate([self._names[first], self._names[second]])
+        said = self._said[torch.from_numpy(ids)]
+        whole = (said[:n] * said[n:]).sum(1)
+        without = [
+            F.normalize(self._words[torch.from_numpy(side)] - self._said_word[torch.from_numpy(word)], dim=1)
+            for side in (first, second)
+        ]
+        rest = (without[0] * without[1]).sum(1)
+        most = torch.minimum(1.3 * whole - 0.37, 0.12 + 0.6 * rest).clamp(min=0.08)
+        most[whole > 0.75] = 1  # one name in other words
+
+        def loss(vectors: torch.Tensor) -> torch.Tensor:
+            return 6 * ((vectors[:n] * vectors[n:]).sum(1) - most).clamp(min=0).square().mean()
+
+        return _Part(ids, loss)
+
+
 class _Domains:
     """Names of domains that have nothing in common are apart, names of one domain a little alike."""
 
@@ -537,7 +596,7 @@ class _Fields:
 
         def loss(vectors: torch.Tensor) -> torch.Tensor:
             labels, names = vectors[:n][torch.from_numpy(group)], vectors[n:]
-            total = 14 * _band((labels * names).sum(1), 0.53, 0.7)
+            total = 20 * _band((labels * names).sum(1), 0.55, 0.7)
             return total + 3 * (0.35 - _gram(names)[siblings]).clamp(min=0).square().mean() if siblings.any() else total
 
         return _Part(ids, loss)
@@ -562,6 +621,37 @@ class _Table:
         self._first[at], self._second[at] = first, second
         size = (second / (1 - 0.99**self._step)).sqrt_().add_(1e-8)
         self.rows[at] = self.rows[at].addcdiv_(first / (1 - 0.9**self._step), size, value=-rate)
+
+
+class _Layer:
+    """What texts mean beside the sum of their words: rectifiers between two matrices, and how Adam changes them."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        chance = torch.Generator().manual_seed(recipe.seed)
+        self._scale = math.sqrt(recipe.dim)  # of a unit vector, so that its numbers are about 1
+        self.inner = torch.randn(recipe.dim, recipe.width, generator=chance).div_(self._scale).requires_grad_()
+        self.offsets = torch.zeros(recipe.width, requires_grad=True)
+        self.outer = torch.zeros(recipe.width, recipe.dim, requires_grad=True)
+        self._adam = torch.optim.Adam([self.inner, self.offsets, self.outer], betas=(0.9, 0.99))
+
+    def __call__(self, units: torch.Tensor) -> torch.Tensor:
+        wide = self._scale * units
+        return F.normalize(wide + torch.relu(wide @ self.inner + self.offsets) @ self.outer, dim=1)
+
+    def update(self, rate: float) -> None:
+        self._adam.param_groups[0]["lr"] = rate
+        self._adam.step()
+        self._adam.zero_grad()
+
+    def quantised(
+        self, rotation: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.float16], NDArray[np.float16], NDArray[np.float16]]:
+        """The arrays of the file, for vectors that are turned by a rotation."""
+        with torch.no_grad():
+            inner, gains = quantise_columns(rotation.T @ self.inner.numpy())
+            outer, out_gains = quantise_columns(self.outer.numpy() @ rotation)
+            offsets = LAYER_STEPS * self.offsets.numpy()
+        return inner, outer, gains.astype(np.float16), offsets.astype(np.float16), out_gains.astype(np.float16)
 
 
 def _first_rows(
@@ -590,6 +680,7 @@ class _Numbered:
     kinds: list[list[int]]
     families: list[list[int]]
     fields: list[tuple[int, list[int]]]
+    names: list[int]  # of skills, one of each
     domains: list[tuple[int, SkillDomain]]
     lures: list[tuple[int, int, float]]
     described: list[tuple[int, int]]
@@ -613,37 +704,45 @@ def _number(corpus: Corpus, terms: Sequence[str], texts: _Texts) -> _Numbered:
     def allowed(pairs: Iterable[tuple[str, str]]) -> list[tuple[int, int]]:
         return [(texts.add(a), texts.add(b)) for a, b in pairs if not held_out.intersection((a.lower(), b.lower()))]
 
-    skills = synonyms(entry.names for entry in trained)
-    others = 2 * synonyms(knowledge.spellings.values()) + synonyms(entry.names for entry in corpus.others)
+    for entry in trained:
+        ids(entry.names[:_N_TAUGHT])
+    spellings = synonyms(knowledge.spellings.values())
     by_kind: dict[str, list[int]] = {}
     for name, kind in corpus.groups:
         by_kind.setdefault(kind, []).append(texts.add(name))
     families = [ids(family.members) for family in knowledge.families]
     plain = [name for name in corpus.names if name.lower() not in held_out]
-    domains = [(texts.add(name), classify(name)) for name in (*(entry.label for entry in trained), *plain)]
+    labels = [entry.label for entry in trained]
+    domains = [(texts.add(name), classify(name)) for name in (*labels, *plain)]
     for family, members in zip(knowledge.families, families, strict=True):
         domains += [(member, family.domain) for member in members]
+    fields = [
+        *((texts.add(one.name), ids(one.members)) for one in knowledge.fields),
+        *((texts.add(one.name), members) for one, members in zip(knowledge.families, families, strict=True)),
+    ]
     ids(terms)
+    n_taught = len(texts.texts)
+    skills = synonyms(entry.names for entry in trained)
     return _Numbered(
-        synonyms=skills + others,
+        synonyms=skills + 2 * spellings + synonyms(entry.names for entry in corpus.others),
         n_skills=len(skills),
         related=allowed(corpus.related),
         needs=allowed(corpus.needs),
         kinds=list(by_kind.values()),
         families=families,
-        fields=[
-            *((texts.add(one.name), ids(one.members)) for one in knowledge.fields),
-            *((texts.add(one.name), members) for one, members in zip(knowledge.families, families, strict=True)),
-        ],
+        fields=fields,
+        names=ids([*labels, *plain, *(name for family in knowledge.families for name in family.members)]),
         domains=domains,
         lures=[(texts.add(a), texts.add(b), most) for (a, b), most in _lures(knowledge).items()],
-        n_taught=len(texts.texts),
+        n_taught=n_taught,
         described=[(texts.add(entry.label), texts.add(entry.description)) for entry in trained if entry.description],
         phrases=ids(_PHRASES),
     )
 
 
-def _sources(numbered: _Numbered, taught: NDArray[np.float32] | None, recipe: Recipe) -> list[list[_Source]]:
+def _sources(
+    numbered: _Numbered, texts: _Texts, taught: NDArray[np.float32] | None, recipe: Recipe
+) -> list[list[_Source]]:
     """What to learn from: each step looks at one source of each list, in turns, so that steps take equally long."""
     rng = np.random.default_rng(recipe.seed)
     clusters: list[Ids] = []
@@ -654,28 +753,30 @@ def _sources(numbered: _Numbered, taught: NDArray[np.float32] | None, recipe: Re
         always.append([_Distillation(said, _clusters(taught, 200, rng), recipe)])
         if numbered.n_skills:
             clusters = _clusters(taught[[names[0] for names in numbered.synonyms[: numbered.n_skills]]], 28, rng)
-    texts: list[_Source] = []
+    apart: list[_Source] = []
+    if said is not None and len(sharing := _Sharing(numbered.names, texts.texts[: numbered.n_taught], said)):
+        apart.append(sharing)
+    longer: list[_Source] = []
     if numbered.described:
-        texts.append(_Pairs(numbered.described, 192, 0.5, 0.07))
+        longer.append(_Pairs(numbered.described, 192, 0.5, 0.07))
     if numbered.needs:
-        texts.append(_Pairs(numbered.needs, 160, 0.2, 0.1))
+        longer.append(_Pairs(numbered.needs, 160, 0.2, 0.1))
     tools: list[_Source] = []
     if numbered.kinds:
         tools.append(_Groups(numbered.kinds, said, (0.5, 0.8), weight=4))
     if numbered.related:
         tools.append(_Pairs(numbered.related, 128, 0.1, 0.1, least=0.4))
-    same: list[_Source] = []
     written: list[_Source] = []
     if len({domain for _, domain in numbered.domains} - {SkillDomain.GENERAL}) > 1:
-        same.append(_Domains(numbered.domains, said))
+        apart.append(_Domains(numbered.domains, said))
     if numbered.families:
-        same.append(_Groups(numbered.families, said, (0.6, 0.78), weight=16, limit=0.5))
+        always.append([_Groups(numbered.families, said, (0.61, 0.78), weight=16, limit=0.5)])
     if numbered.fields:
         written.append(_Fields(numbered.fields))
     if numbered.lures:
         written.append(_Lures(numbered.lures))
     synonyms = _Synonyms(numbered.synonyms, clusters, numbered.phrases, recipe)
-    return [[synonyms], *always, *(turns for turns in (texts, tools, same, written) if turns)]
+    return [[synonyms], *always, *(turns for turns in (longer, tools, apart, written) if turns)]
 
 
 def train(corpus: Corpus, recipe: Recipe, teacher: Embedder | None, progress: Progress) -> Weights:
@@ -696,23 +797,28 @@ def train(corpus: Corpus, recipe: Recipe, teacher: Embedder | None, progress: Pr
         Where no skill that may be learned from has two names.
     """
     terms = choose_terms(corpus, recipe)
-    return to_weights(train_table(corpus, terms, recipe, teacher, progress), terms, recipe)
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums in one order: a seed gives the same bytes
+    try:
+        table, layer = train_floats(corpus, terms, recipe, teacher, progress)
+    finally:
+        torch.set_num_threads(n_threads)
+    return shifted(to_weights(table, layer, terms, recipe), corpus, recipe)
 
 
-def train_table(
+def train_floats(
     corpus: Corpus, terms: Sequence[str], recipe: Recipe, teacher: Embedder | None, progress: Progress
-) -> NDArray[np.float32]:
-    """The table before it is folded and quantised, shape (n_terms + n_buckets, dim); the terms' rows come first."""
+) -> tuple[NDArray[np.float32], _Layer]:
+    """The table before it is folded and quantised, shape (n_terms + n_buckets, dim), terms first, and the layer."""
     rng = np.random.default_rng(recipe.seed)
-    torch.manual_seed(recipe.seed)
     texts = _Texts(terms, recipe.n_buckets)
     numbered = _number(corpus, terms, texts)
     if not numbered.synonyms:
         raise InputError("no skill with another name: expected alternative labels in the taxonomy")
     texts.freeze()
     taught = None if teacher is None else _taught(texts.texts[: numbered.n_taught], teacher, progress)
-    sources = _sources(numbered, taught, recipe)
-    table = _Table(_first_rows(terms, texts, taught, recipe, rng))
+    sources = _sources(numbered, texts, taught, recipe)
+    table, layer = _Table(_first_rows(terms, texts, taught, recipe, rng)), _Layer(recipe)
 
     def keep(rows: Ids) -> NDArray[np.bool_]:
         return ~(texts.is_word[rows] & (rng.random(len(rows)) < recipe.dropout))
@@ -721,25 +827,29 @@ def train_table(
         parts = [turns[step % len(turns)].part(rng) for turns in sources]
         ids = np.concatenate([part.ids for part in parts])
         phrases = [np.full(len(part.ids), -1) if part.phrases is None else part.phrases for part in parts]
-        used, rows, vectors = texts.forward(table.rows, ids, np.concatenate(phrases), keep)
+        used, rows, sums = texts.forward(table.rows, ids, np.concatenate(phrases), keep)
         loss = torch.zeros(())
-        for part, own in zip(parts, torch.split(vectors, [len(part.ids) for part in parts]), strict=True):
+        for part, own in zip(parts, torch.split(layer(sums), [len(part.ids) for part in parts]), strict=True):
             loss = loss + part.loss(own)
         loss.backward()
         warm = min(1, (step + 1) / 50)
         left = 1 - max(0, step - 50) / max(1, recipe.steps - 50)
-        table.update(used, rows.grad, recipe.rate * warm * max(left, 0.02))
+        share = warm * max(left, 0.02)
+        table.update(used, rows.grad, recipe.rate * share)
+        layer.update(recipe.layer_rate * share)
         progress(f"training, loss {loss.item():.3f}", step + 1, recipe.steps)
     rows_now: NDArray[np.float32] = table.rows.numpy()
-    return rows_now
+    return rows_now, layer
 
 
 def _taught(texts: Sequence[str], teacher: Embedder, progress: Progress) -> NDArray[np.float32]:
-    vectors = []
+    vectors = np.empty((len(texts), teacher.dim), np.float32)
+    order = sorted(range(len(texts)), key=lambda i: (len(texts[i]), texts[i]))  # a batch of like lengths is faster
     for start in range(0, len(texts), 2048):
-        vectors.append(embed(teacher, texts[start : start + 2048]))
-        progress("embedding with the teacher", min(start + 2048, len(texts)), len(texts))
-    return np.concatenate(vectors)
+        batch = order[start : start + 2048]
+        vectors[batch] = embed(teacher, [texts[i] for i in batch])
+        progress("embedding with the teacher", start + len(batch), len(texts))
+    return vectors
 
 
 def fold(table: NDArray[np.float32], terms: Sequence[str], n_buckets: int) -> NDArray[np.float32]:
@@ -751,10 +861,19 @@ def fold(table: NDArray[np.float32], terms: Sequence[str], n_buckets: int) -> ND
     return folded
 
 
-def to_weights(table: NDArray[np.float32], terms: Sequence[str], recipe: Recipe) -> Weights:
-    """The file's arrays of a table."""
-    codebook, codes, scales = quantise(fold(table, terms, recipe.n_buckets), recipe.part, recipe.seed)
+def to_weights(table: NDArray[np.float32], layer: _Layer, terms: Sequence[str], recipe: Recipe) -> Weights:
+    """The file's arrays of a table and a layer."""
+    turned = rotation(recipe.dim, recipe.seed)
+    codebook, codes, scales = quantise(fold(table, terms, recipe.n_buckets) @ turned, recipe.part, recipe.seed)
     keys, checks = checksums(terms)
     order = np.argsort(keys)
     rows = np.concatenate([order, np.arange(len(terms), len(table))])
-    return Weights(codebook, keys[order], scales[rows], checks[order], codes[rows])
+    none = np.zeros(recipe.dim, np.float32)
+    return Weights(codebook, keys[order], scales[rows], checks[order], codes[rows], *layer.quantised(turned), none)
+
+
+def shifted(weights: Weights, corpus: Corpus, recipe: Recipe) -> Weights:
+    """Weights that take a share of the mean of many names from each vector: what all names have in common."""
+    names = corpus.names or [entry.label for entry in corpus.entries if not entry.held_out]
+    mean = StaticEmbedder(weights, cache_size=0).embed(names).mean(axis=0, dtype=np.float64)
+    return dataclasses.replace(weights, shift=(recipe.shift * mean).astype(np.float32))

@@ -10,35 +10,26 @@ FILE = Path(__file__).parents[3] / "benchmarks" / "data" / "judgements.tsv"
 LINES = [line.split("\t") for line in FILE.read_text("utf-8").splitlines() if line and not line.startswith("#")][1:]
 # MODEL_CARD.md says what they have in common
 KNOWN_FAILURES = {
-    # abbreviations that no family spells out
-    ("P&L Management", "Profit and Loss Management"),
-    ("VAT", "Value Added Tax"),
-    ("Accounts Payable", "AP Processing"),
+    # a practice and a tool, a method and its certificate
+    ("CI/CD", "GitLab CI"),
+    ("CI/CD", "Jenkins"),
+    ("Project Management", "PMP Certification"),
     # lures: a common word with two meanings, or none of its own
-    ("Account Management", "Accounting"),
-    ("Accounting", "Account Management"),
     ("Network Administration", "Business Networking"),
     ("Deep Learning", "Deep Cleaning"),
     ("Sales", "Sales Tax"),
     ("Spring Framework", "Spring Cleaning"),
-    ("Go", "Go-to-Market Strategy"),
     ("Swift Programming", "SWIFT Payments"),
     ("Rust", "Rust Removal"),
-    ("Apache Spark", "Spark Plug Replacement"),
     ("Docker", "Dock Loading"),
     ("Helm Charts", "Nautical Charts"),
     ("Puppet", "Puppetry"),
     ("Chef (Configuration Management)", "Pastry Chef"),
     ("Data Mining", "Coal Mining"),
-    ("Data Warehousing", "Warehouse Management"),
-    ("Warehouse Management", "Data Warehousing"),
     ("Database Administration", "Business Administration"),
     ("System Administration", "Medication Administration"),
     ("Cybersecurity", "Security Guarding"),
     ("Penetration Testing", "Market Penetration Strategy"),
-    ("Software Testing", "Blood Testing"),
-    ("Windows Server", "Restaurant Server"),
-    ("Technical Support", "Advanced Life Support"),
     ("Financial Auditing", "SEO Auditing"),
     ("Fixed Asset Accounting", "Digital Asset Management"),
     ("Stock Trading", "Stock Replenishment"),
@@ -47,12 +38,12 @@ KNOWN_FAILURES = {
     ("Product Marketing", "Product Assembly"),
     ("Copywriting", "Copyright Law"),
     ("Presentation Skills", "Food Presentation"),
-    ("Talent Acquisition", "Data Acquisition"),
+    ("Lead Generation", "Lead Paint Removal"),
+    ("Patient Care", "Lawn Care"),
     ("Employee Training", "Model Training"),
     ("Performance Management", "Performance Testing"),
     ("Market Access", "Microsoft Access"),
     ("Data Entry", "Market Entry Strategy"),
-    ("Change Management", "Oil Change"),
 }
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from competency.embedding.quantise import quantise
+from competency.embedding.quantise import quantise, quantise_columns, rotation
 
 
 def cosines(table):
@@ -43,3 +43,19 @@ def test_small_tables_and_empty_rows():
     codebook, codes, scales = quantise(table, 3)
     coded = codebook[codes].reshape(2, 6) * scales[:, None].astype(np.float32)
     np.testing.assert_allclose(np.linalg.norm(coded, axis=1), [3, 0], atol=0.01)
+
+
+def test_a_rotation_moves_no_cosine_and_evens_the_dimensions_out():
+    table = (np.random.default_rng(3).normal(size=(200, 24)) * np.linspace(0.1, 5, 24)).astype(np.float32)
+    turned = table @ rotation(24, seed=1)
+    np.testing.assert_allclose(cosines(turned), cosines(table), atol=1e-5)
+    before, after = (np.square(rows).mean(0) for rows in (table, turned))
+    assert after.max() / after.min() < 20 < before.max() / before.min()
+
+
+def test_columns_come_back_within_half_a_step():
+    matrix = np.random.default_rng(4).normal(size=(30, 7)).astype(np.float32) * np.arange(7, dtype=np.float32)
+    whole, gains = quantise_columns(matrix)
+    assert (whole.dtype, gains.dtype, np.abs(whole[:, 1:]).max(0).tolist()) == (np.int8, np.float32, [127] * 6)
+    assert (np.abs(whole * gains - matrix) <= gains / 2 * 1.0001).all()
+    assert not whole[:, 0].any()

@@ -20,7 +20,7 @@ def test_four_megabytes_at_most():
 
 def test_the_model_card_names_the_file():
     card = FILE.with_name("MODEL_CARD.md").read_text("utf-8")
-    assert default_embedder().fingerprint.removeprefix("static-1 sha256=") in card
+    assert default_embedder().fingerprint.removeprefix("static-2 sha256=") in card
     assert f"{FILE.stat().st_size:,} bytes" in card
 
 
@@ -51,6 +51,10 @@ def test_matchers_share_it():
         ("CI/CD", "Continuous Integration", "Cooking"),
         ("M&A", "Mergers and Acquisitions", "Plumbing"),
         ("P&L", "P&L management", "Java"),
+        ("R&D", "Research and Development", "Payroll"),
+        ("FMCG", "Fast-Moving Consumer Goods", "Welding"),
+        ("SDLC", "Software Development Life Cycle", "Nursing"),
+        ("HVAC", "Heating, Ventilation and Air Conditioning", "Copywriting"),
         ("RESTful APIs", "REST API", "Restaurant service"),
         ("Résumé writing", "resume writing", "Python"),
         ("machine learnig", "machine learning", "sewing"),

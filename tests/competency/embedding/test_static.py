@@ -2,6 +2,7 @@ import logging
 import threading
 import unicodedata
 import zlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -25,19 +26,23 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30
 def slow_vector(path, name):
     """The definition, from the bytes of the file, one number at a time."""
     data = path.read_bytes()
-    dim, part, n_terms, n_buckets = (int.from_bytes(data[i : i + 4], "little") for i in (20, 24, 28, 32))
-    at = 68
+    dim, part, n_terms, n_buckets, width = (int.from_bytes(data[i : i + 4], "little") for i in (20, 24, 28, 32, 36))
+    at = 72
     arrays = {}
     for key, dtype, n in [
-        ("codebook", "<f4", 256 * part), ("keys", "<u4", n_terms), ("scales", "<f2", n_terms + n_buckets),
-        ("checks", "u1", n_terms), ("codes", "u1", (n_terms + n_buckets) * dim // part),
+        ("codebook", "<f4", 256 * part), ("shift", "<f4", dim), ("keys", "<u4", n_terms),
+        ("scales", "<f2", n_terms + n_buckets), ("gains", "<f2", width), ("offsets", "<f2", width),
+        ("out_gains", "<f2", dim), ("checks", "u1", n_terms),
+        ("codes", "u1", (n_terms + n_buckets) * dim // part), ("inner", "i1", dim * width),
+        ("outer", "i1", width * dim),
     ]:  # fmt: skip
-        arrays[key] = np.frombuffer(data, dtype, n, at).tolist()
+        arrays[key] = np.frombuffer(data, dtype, n, at)
         at += n * np.dtype(dtype).itemsize
 
     def row(number):
         codes = arrays["codes"][number * dim // part : (number + 1) * dim // part]
-        return [arrays["codebook"][code * part + k] * arrays["scales"][number] for code in codes for k in range(part)]
+        scale = np.float32(arrays["scales"][number])
+        return [arrays["codebook"][int(code) * part + k] * scale for code in codes for k in range(part)]
 
     def find(term):
         for number, (key, check) in enumerate(zip(arrays["keys"], arrays["checks"], strict=True)):
@@ -45,22 +50,39 @@ def slow_vector(path, name):
                 return number
         return None
 
-    total = [0.0] * dim
+    def unit(numbers):
+        length = sum(float(x) ** 2 for x in numbers) ** 0.5
+        return [x / np.float32(length) if length else x for x in numbers]
+
+    total = [np.float32(0)] * dim
     tokens = words(name)
-    for place, token in enumerate(tokens):
-        rows = []
+    found = []
+    for token in tokens:
         if (known := find(token)) is not None:
-            rows.append(known)
+            found.append(known)
         else:
             marked = f"<{token}>"
-            grams = {(0, len(marked))} | {(a, a + n) for n in (3, 4) for a in range(len(marked) - n + 1)}
-            rows += [n_terms + zlib.crc32(marked[a:b].encode()) % n_buckets for a, b in grams]
-        if place and (pair := find(f"{tokens[place - 1]} {token}")) is not None:
-            rows.append(pair)
-        for number in rows:
-            total = [a + b for a, b in zip(total, row(number), strict=True)]
-    length = sum(x * x for x in total) ** 0.5
-    return [x / length if length else 0.0 for x in total]
+            grams = [
+                marked,
+                *(marked[a : a + n] for n in (3, 4) for a in range(len(marked) - n + 1) if n < len(marked)),
+            ]
+            found += [n_terms + zlib.crc32(gram.encode()) % n_buckets for gram in grams]
+    found += [known for pair in pairwise(tokens) if (known := find(" ".join(pair))) is not None]
+    for number in found:
+        total = [a + b for a, b in zip(total, row(number), strict=True)]
+    if not found:
+        return total
+    length = np.float32(sum(float(x) ** 2 for x in total) ** 0.5)
+    wide = [x * (np.float32(32 * dim**0.5) / length) for x in total]
+    hidden = []
+    for k in range(width):
+        exact = sum(round(float(x)) * int(weight) for x, weight in zip(wide, arrays["inner"][k::width], strict=True))
+        value = np.float32(exact) * np.float32(arrays["gains"][k]) + np.float32(arrays["offsets"][k])
+        hidden.append(min(max(round(float(value)), 0), 255))
+    for k in range(dim):
+        exact = sum(step * int(weight) for step, weight in zip(hidden, arrays["outer"][k::dim], strict=True))
+        wide[k] += np.float32(exact) * np.float32(arrays["out_gains"][k])
+    return unit([x - common for x, common in zip(unit(wide), arrays["shift"], strict=True)])
 
 
 @pytest.fixture(scope="module")

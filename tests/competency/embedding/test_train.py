@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,17 +8,19 @@ from competency import HashingEmbedder, InputError, SkillDomain
 from competency.embedding import weights as weights_file
 from competency.embedding.corpus import Entry
 from competency.embedding.evaluate import cosines, retrieval
+from competency.embedding.quantise import rotation
 from competency.embedding.static import StaticEmbedder
 from competency.embedding.tokens import words
 from competency.embedding.weights import checksums
 from competency.families import Family, Field, Knowledge, parse
+from tests.small_weights import random_weights
 
 training = pytest.importorskip("torch", reason="training needs torch") and __import__(
     "competency.embedding.train", fromlist=["train"]
 )
 Corpus, Recipe = training.Corpus, training.Recipe
 
-SMALL = Recipe(dim=24, part=2, n_buckets=128, max_bytes=40_000, steps=120, batch=32, rate=0.02, n_pairs=20)
+SMALL = Recipe(dim=24, part=2, width=16, n_buckets=128, max_bytes=40_000, steps=120, batch=32, rate=0.02, n_pairs=20)
 VERBS = [("manage", "lead"), ("build", "construct"), ("clean", "wash"), ("paint", "colour"), ("sell", "vend")]
 THINGS = [("house", "home"), ("car", "automobile"), ("sea", "ocean"), ("child", "kid"), ("street", "road")]
 ENTRIES = [
@@ -95,13 +98,13 @@ def test_what_was_written_down_is_learned(trained):
 
 def test_the_file_is_no_larger_than_it_may_be(trained):
     assert trained._weights.n_terms <= SMALL.n_terms
-    n_rows = trained._weights.n_terms + 128
-    assert 128 + 256 * 2 * 4 + n_rows * (12 + 2) + 5 * trained._weights.n_terms <= SMALL.max_bytes
+    assert Path(trained._given).stat().st_size <= SMALL.max_bytes
 
 
 def test_a_recipe_fills_its_file():
     recipe = Recipe()
-    size = 68 + 256 * recipe.part * 4 + (recipe.n_terms + recipe.n_buckets) * (recipe.dim // recipe.part + 2)
+    size = 72 + 256 * recipe.part * 4 + (recipe.n_terms + recipe.n_buckets) * (recipe.dim // recipe.part + 2)
+    size += 2 * recipe.dim * recipe.width + 2 * (2 * recipe.width + recipe.dim) + 4 * recipe.dim
     assert 3_990_000 < size + 5 * recipe.n_terms <= recipe.max_bytes <= 4_000_000
 
 
@@ -110,7 +113,7 @@ def test_same_seed_same_weights_other_seed_other_weights():
     first, again, other = (
         training.train(FULL, dataclasses.replace(recipe, seed=seed), HashingEmbedder(64), silent) for seed in (1, 1, 2)
     )
-    for field in ("codebook", "keys", "scales", "codes"):
+    for field in ("codebook", "keys", "scales", "codes", "inner", "outer", "gains", "offsets", "out_gains", "shift"):
         np.testing.assert_array_equal(getattr(first, field), getattr(again, field))
     assert (first.codes != other.codes).any()
 
@@ -162,6 +165,61 @@ def test_forward_is_the_sum_of_rows():
         units = tokens + (["big data"] if name == "big data" else [])
         total = table[[row for unit in units for row in texts.rows(unit)]].sum(0)
         torch.testing.assert_close(vector, total / total.norm() if units else total)
+
+
+def test_the_file_s_layer_does_what_the_trained_one_did():
+    import torch
+
+    recipe = Recipe(dim=24, part=3, width=40, seed=3)
+    layer = training._Layer(recipe)
+    rng = np.random.default_rng(0)
+    units = rng.normal(size=(50, 24)).astype(np.float32)
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    with torch.no_grad():
+        np.testing.assert_allclose(layer(torch.from_numpy(units)), units, atol=1e-6)  # nothing before it is trained
+        layer.outer += torch.from_numpy(rng.normal(size=(40, 24)).astype(np.float32)) / 6
+        layer.offsets += torch.from_numpy(rng.normal(size=40).astype(np.float32)) / 3
+        expected = layer(torch.from_numpy(units)).numpy()
+    turned = rotation(24, 3)
+    inner, outer, gains, offsets, out_gains = layer.quantised(turned)
+    file = dataclasses.replace(
+        random_weights(dim=24, width=40),
+        inner=inner, outer=outer, gains=gains, offsets=offsets, out_gains=out_gains, shift=np.zeros(24, np.float32),
+    )  # fmt: skip
+    found = file.together(units @ turned) @ turned.T
+    assert (found * expected).sum(1).min() > 0.999
+    assert (units * expected).sum(1).max() < 0.99  # it does do something
+
+
+def test_a_share_of_what_all_names_have_in_common_is_taken_away():
+    recipe = dataclasses.replace(SMALL, steps=5, shift=0.5)
+    plain = training.train(FULL, dataclasses.replace(recipe, shift=0), HashingEmbedder(64), silent)
+    shifted = training.train(FULL, recipe, HashingEmbedder(64), silent)
+    before, after = (StaticEmbedder(weights).embed(FULL.names) for weights in (plain, shifted))
+    np.testing.assert_allclose(shifted.shift, before.mean(0) / 2, atol=1e-6)
+    moved = before - before.mean(0) / 2
+    np.testing.assert_allclose(after, moved / np.linalg.norm(moved, axis=1, keepdims=True), atol=1e-6)
+
+
+def test_names_that_share_a_word_count_by_their_other_words():
+    import torch
+
+    texts = ["software testing", "blood testing", "testing of software", "testing", "software", "blood", "of", "Rust"]
+    one, two, shared = np.eye(3, 8, dtype=np.float32)
+    said = np.stack([one + shared, two + shared, one + 1.2 * shared, shared, one, two, two, two])
+    said /= np.linalg.norm(said, axis=1, keepdims=True)
+    sharing = training._Sharing([0, 1, 2, 7], texts, torch.from_numpy(said), least=3)
+    part = sharing.part(np.random.default_rng(0), n=40)
+    first, second = part.ids[:40], part.ids[40:]
+    assert set(part.ids.tolist()) == {0, 1, 2}
+    other = (first == 1) != (second == 1)
+    assert other.any()
+    assert not other.all()
+    same = torch.ones(80, 1)
+    assert part.loss(same).item() == pytest.approx(6 * other.mean() * (1 - 0.12) ** 2, rel=1e-4)
+    apart = torch.cat([torch.ones(40, 1), torch.zeros(40, 1)])
+    assert part.loss(apart).item() == 0
+    assert len(training._Sharing([0, 1, 2, 7], texts, torch.from_numpy(said), least=4)) == 0
 
 
 def test_keys_of_terms_are_distinct():

@@ -5,26 +5,40 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from competency import EmbedderError
 from competency.embedding import weights as weights_file
 from tests.small_weights import TERMS, random_weights
 
-HEAD = 68  # magic, five numbers, SHA-256
+HEAD = 72  # magic, six numbers, SHA-256
 
 
 def signed(data):
     """A file's bytes with the checksum that goes with the rest of them."""
-    return data[:36] + hashlib.sha256(data[16:36] + data[HEAD:]).digest() + data[HEAD:]
+    return data[:40] + hashlib.sha256(data[16:40] + data[HEAD:]).digest() + data[HEAD:]
 
 
 def test_comes_back_as_it_was(weights_path):
     written, found = random_weights(), weights_file.read(weights_path)
-    for field in ("codebook", "keys", "scales", "checks", "codes"):
+    for field in (
+        "codebook",
+        "keys",
+        "scales",
+        "checks",
+        "codes",
+        "inner",
+        "outer",
+        "gains",
+        "offsets",
+        "out_gains",
+        "shift",
+    ):
         np.testing.assert_array_equal(getattr(found, field), getattr(written, field))
     assert (found.dim, found.n_terms, found.n_buckets) == (12, len(TERMS), 64)
     assert (
-        found.sha256 == hashlib.sha256(weights_path.read_bytes()[16:36] + weights_path.read_bytes()[HEAD:]).hexdigest()
+        found.sha256 == hashlib.sha256(weights_path.read_bytes()[16:40] + weights_path.read_bytes()[HEAD:]).hexdigest()
     )
 
 
@@ -61,7 +75,7 @@ def test_every_damaged_byte_is_found(weights_path):
             weights_file.read(weights_path)
 
 
-@pytest.mark.parametrize("size", [0, 1, 16, 67, 68, 500, -1])
+@pytest.mark.parametrize("size", [0, 1, 16, 71, 72, 500, -1])
 def test_cut_off(weights_path, size):
     weights_path.write_bytes(weights_path.read_bytes()[:size])
     with pytest.raises(EmbedderError, match=r"small\.weights: .*expected"):
@@ -83,17 +97,21 @@ def test_foreign(tmp_path, data):
 
 def test_another_version(weights_path):
     data = weights_path.read_bytes()
-    weights_path.write_bytes(signed(data[:16] + struct.pack("<I", 2) + data[20:]))
-    with pytest.raises(EmbedderError, match="version 2 of the file format: expected 1"):
+    weights_path.write_bytes(signed(data[:16] + struct.pack("<I", 1) + data[20:]))
+    with pytest.raises(EmbedderError, match="version 1 of the file format: expected 2"):
         weights_file.read(weights_path)
 
 
 @pytest.mark.parametrize(
-    "counts", [(0, 3, 14, 64), (12, 0, 14, 64), (12, 5, 14, 64), (12, 3, 0, 64), (12, 3, 14, 0), (2**32 - 1,) * 4]
-)
+    "counts",
+    [
+        (0, 3, 14, 64, 8), (12, 0, 14, 64, 8), (12, 5, 14, 64, 8), (12, 3, 0, 64, 8), (12, 3, 14, 0, 8),
+        (12, 3, 14, 64, 0), (12, 3, 14, 64, 515), (4035, 3, 14, 64, 8), (2**32 - 1,) * 5,
+    ],
+)  # fmt: skip
 def test_counts_that_make_no_sense(weights_path, counts):
     data = weights_path.read_bytes()
-    weights_path.write_bytes(signed(data[:20] + struct.pack("<4I", *counts) + data[36:]))
+    weights_path.write_bytes(signed(data[:20] + struct.pack("<5I", *counts) + data[40:]))
     with pytest.raises(EmbedderError, match=r"damaged"):
         weights_file.read(weights_path)
 
@@ -103,6 +121,10 @@ def test_counts_that_make_no_sense(weights_path, counts):
     [
         ({"scales": np.full(78, np.inf, np.float16)}, "not finite"),
         ({"codebook": np.full((256, 3), np.nan, np.float32)}, "not finite"),
+        ({"gains": np.full(8, np.nan, np.float16)}, "not finite"),
+        ({"offsets": np.full(8, np.inf, np.float16)}, "not finite"),
+        ({"out_gains": np.full(12, np.inf, np.float16)}, "not finite"),
+        ({"shift": np.full(12, np.nan, np.float32)}, "not finite"),
         ({"keys": np.zeros(14, np.uint32)}, "out of order"),
     ],
 )
@@ -130,3 +152,44 @@ def test_a_failed_write_leaves_what_was_there(weights_path):
         weights_file.write(weights_path, broken)
     assert weights_path.read_bytes() == before
     assert [path.name for path in weights_path.parent.iterdir()] == ["small.weights"]
+
+
+@given(st.data())
+def test_what_the_layer_adds_does_not_depend_on_other_rows_and_their_order(data):
+    """To the last bit, and in any order of summation: all sums are of whole numbers that float32 holds."""
+    weights = random_weights(dim=30, width=17)
+    sums = np.random.default_rng(data.draw(st.integers(0, 99))).normal(size=(9, 30)).astype(np.float32)
+    together = weights.together(sums)
+    order = data.draw(st.permutations(range(9)))
+    assert (weights.together(sums[order]) == together[order]).all()
+    assert (np.concatenate([weights.together(row[None]) for row in sums]) == together).all()
+    columns = data.draw(st.permutations(range(17)))
+    turned = dataclasses.replace(
+        weights,
+        inner=weights.inner[:, columns],
+        outer=weights.outer[columns],
+        gains=weights.gains[columns],
+        offsets=weights.offsets[columns],
+    )
+    assert (turned.together(sums) == together).all()
+
+
+def test_the_largest_sums_of_the_layer_are_exact():
+    dim, width = 4032, 514
+    assert np.float32(128 * dim * 32.5 - 1) < 2**24
+    assert 128 * width * 255 < 2**24
+    weights = dataclasses.replace(
+        random_weights(dim=dim, part=1, width=width),
+        inner=np.full((dim, width), 127, np.int8),
+        outer=np.full((width, dim), 127, np.int8),
+        gains=np.full(width, 1e-3, np.float16),
+        offsets=np.full(width, 300, np.float16),
+        out_gains=np.ones(dim, np.float16),
+        shift=np.zeros(dim, np.float32),
+    )
+    vectors = np.zeros((2, dim), np.float32)
+    vectors[0] = 1
+    vectors[1, ::2] = 1
+    found = weights.together(vectors)
+    wide = 32 * np.sqrt(dim) * vectors / np.sqrt(vectors.sum(1, keepdims=True)) + width * 255 * 127
+    np.testing.assert_allclose(found, wide / np.linalg.norm(wide, axis=1, keepdims=True), rtol=1e-6)
