@@ -94,12 +94,28 @@ class StaticEmbedder:
         ndarray of float32, shape (n_names, dim)
             Rows of unit length; all zero, and a warning in the log, where a name has nothing to embed.
         """
+        if len(names) == 1:  # a call for one name takes as long as its steps in Python and its calls of numpy
+            return self._embed_one(names[0])
         if len(names) <= _BLOCK:
             return self._embed_block(names)
         vectors = np.empty((len(names), self.dim), np.float32)
         for start in range(0, len(names), _BLOCK):
             vectors[start : start + _BLOCK] = self._embed_block(names[start : start + _BLOCK])
         return vectors
+
+    def _embed_one(self, name: str) -> NDArray[np.float32]:
+        with self._lock:
+            vector = self._cache.get(name)
+            if vector is None:
+                self._misses += 1
+            else:
+                self._hits += 1
+                self._cache.move_to_end(name)
+        if vector is not None:
+            return vector[None].copy()
+        found = self._embed_new((name,))
+        self._keep((name,), found)
+        return found
 
     def _embed_block(self, names: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.empty((len(names), self.dim), np.float32)
@@ -118,20 +134,22 @@ class StaticEmbedder:
         if not new:
             return vectors
         found = self._embed_new(new)
-        if self._cache_size:
-            with self._lock:
-                for name, vector in zip(new, found, strict=True):
-                    self._cache[name] = vector.copy()  # a view would keep the whole block
-                while len(self._cache) > self._cache_size:
-                    self._cache.popitem(last=False)
+        self._keep(new, found)
         if len(new) == len(names):
             return found
         for vector, places in zip(found, new.values(), strict=True):
             vectors[places] = vector
         return vectors
 
+    def _keep(self, names: Collection[str], vectors: NDArray[np.float32]) -> None:
+        if self._cache_size:
+            with self._lock:
+                for name, vector in zip(names, vectors, strict=True):
+                    self._cache[name] = vector.copy()  # a view would keep the whole block
+                while len(self._cache) > self._cache_size:
+                    self._cache.popitem(last=False)
+
     def _embed_new(self, names: Collection[str]) -> NDArray[np.float32]:
-        # a call for one name takes as long as its calls of numpy, so that terms are looked up without it
         weights = self._weights
         find, n_terms = weights.find, weights.n_terms
         rows: list[int] = []
@@ -157,8 +175,10 @@ class StaticEmbedder:
                 logger.warning("%s has nothing to embed: its similarity to any other name is 0", shown(name))
         if not rows:
             return np.zeros((len(names), weights.dim), np.float32)
-        # reduceat also for a single name: reduce adds in another order
-        units = weights.together(np.add.reduceat(weights.rows(rows), starts, axis=0))
+        sums = weights.rows(rows)
+        if len(rows) > len(starts):  # reduceat also for a single name: reduce adds in another order
+            sums = np.add.reduceat(sums, starts, axis=0)
+        units = weights.together(sums)
         if len(filled) == len(names):
             return units
         vectors = np.zeros((len(names), weights.dim), np.float32)
