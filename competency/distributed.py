@@ -527,8 +527,9 @@ def _by_cluster(
             raise _told(error, "merging the tops", client) from error
         return result
     except BaseException:  # also Ctrl-C: nobody waits for the rest
-        if client.status == "running":
-            client.cancel([*futures, best])
+        # what nobody holds any more the scheduler drops; its own `cancel` may fail where a key is gone already
+        for future in (*futures, best):
+            future.release()
         raise
 
 
