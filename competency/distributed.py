@@ -403,12 +403,17 @@ def connected(workers: int | None = None, scheduler: str | None = None) -> Itera
         if workers is not None:
             # no limit: the system takes mapped files back by itself, and Dask would count them as memory in use
             stack.enter_context(dask.config.set(_OF_WORKERS))
-            cluster = distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                memory_limit=None,
-                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            )
+            try:
+                cluster = distributed.LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    memory_limit=None,
+                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                )
+            except Exception as error:  # of all kinds, where a process cannot start, or dies before it works
+                raise ClusterError(
+                    f"{workers} workers did not start: {reason(error)}: expected processes that live on"
+                ) from None
             stack.enter_context(cluster)
             yield stack.enter_context(distributed.Client(cluster))
         elif scheduler is not None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("distributed", reason="needs the extra distributed")
 
+import distributed as dask_distributed
 import fsspec
 from distributed import Client
 
@@ -350,3 +351,12 @@ def test_a_scheduler_that_goes_away(many, scheduler):
             distributed.rank(MATCHER, JOB, addresses, client=client)
     with pytest.raises(ClusterError, match=r"^client with status 'closed': expected one that is connected"):
         distributed.rank(MATCHER, JOB, addresses, client=client)
+
+
+def test_workers_that_do_not_start(monkeypatch):
+    def no_process(**_):
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(dask_distributed, "LocalCluster", no_process)
+    with pytest.raises(ClusterError, match=r"^2 workers did not start: Nanny failed to start\.: expected processes"):
+        distributed.connected(2).__enter__()
