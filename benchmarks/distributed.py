@@ -6,6 +6,7 @@ Needs the extra ``distributed``. A crowd is cut into partitions; what is compare
 import argparse
 import dataclasses
 import json
+import logging
 import statistics
 import sys
 import tempfile
@@ -99,6 +100,8 @@ def watch_memory(dask_worker: Any, look: Callable[[], int], pause: float) -> Non
     import threading
     import time
 
+    import competency.distributed  # noqa: F401  what a worker has before it ranks
+
     seen, stop = [look()], threading.Event()
 
     def watch() -> None:
@@ -189,8 +192,10 @@ def by_partitions(job: Job, client: Any, cuts: dict[int, list[str]], rounds: int
         **{f"here {n}": (lambda paths=paths: job.here(paths)) for n, paths in cuts.items()},
     )
     count_sent_bytes()
-    client.run(count_sent_bytes)
+    logging.getLogger("distributed.nanny").setLevel(logging.ERROR)  # it warns of each restart
     for n, paths in cuts.items():
+        client.restart()  # what a worker has ranked with before, it keeps for the next
+        client.run(count_sent_bytes)
         client.run(watch_memory, look=anonymous_bytes, pause=SAMPLE)
         before = sent_bytes() + sum(client.run(sent_bytes).values())
         ranking = job.on(client, paths)
