@@ -66,7 +66,8 @@ class Plan:
     stack_bytes : int
         Heap that candidates who are scored in full together may take; a single one may take more.
     peak_bytes : int
-        Predicted high-water mark of the heap, without mapped files.
+        Predicted high-water mark of the heap, without mapped files and what a library for matrix products takes for
+        threads of its own (OpenBLAS with two: 160 kB).
     """
 
     block_candidates: int
@@ -272,9 +273,7 @@ class Sizes:
 
     def of_one_closely(self, size: int) -> int:
         """What scoring one candidate by the similarities of all names takes."""
-        summing = max(
-            12 * size + 8, 8 * (size + 1 + max(len(self.ratios), 1 + min(size, self._pool.item_columns.n_domain)))
-        )
+        summing = max(12 * size + 8, 8 * (size + 1 + max(len(self.ratios), 1 + min(size, len(DOMAINS)))))
         return 64 * size + self._n_required * max(summing, 280)
 
 
@@ -324,7 +323,7 @@ def name_codes(pool: CandidatePool, keys: Sequence[str], units: NDArray[np.float
         products += 1
         codes[block] = np.clip(products, 0, len(_EDGES) - 2, out=products)
     for column, key in enumerate(keys):
-        for name in np.flatnonzero(pool.vocabulary.key_checksum == key_checksum(key)):
+        for name in np.flatnonzero(pool.key_checksums == key_checksum(key)):
             if normalise(pool.name(int(name))) == key:
                 codes[name, column] = _NAMED
     return codes
@@ -512,8 +511,8 @@ class Ranker:
     def _columns(self, items: NDArray[np.int32]) -> Candidates:
         """Columns of candidates by their items, shape (n_pair, n_candidate)."""
         columns = self.pool.item_columns
-        level, domain = (codes.take(items).astype(np.intp) for codes in (columns.level, columns.domain))
-        return candidate_columns(columns.ratios, level, domain, self._model.config.beta)
+        level = columns.level.take(items).astype(np.intp)
+        return candidate_columns(columns.ratios, level, self.pool.domains_of(items), self._model.config.beta)
 
     def _requirements(self, named: NDArray[np.bool_]) -> Requirements:
         """The rows of as many pairs as `named` has rows, shape (n_pair, n_required)."""

@@ -1,5 +1,10 @@
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+# before anything loads numpy: heap is counted exactly, and OpenBLAS takes some for each thread
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 pytest_plugins = ["pytester"]
 

@@ -99,6 +99,45 @@ def write_lines(path, lines):
 # --- what a pool holds ---
 
 
+def many_names(n):
+    """A pool of one candidate, with names of one to four bytes a character."""
+    return CandidatePool.build([("a", [Skill(f"{'aé学🐍'[i % 4]} {i}", LEVEL) for i in range(n)])], SMALL)
+
+
+@pytest.mark.parametrize("n", [1, 255, 256, 257, 1000])
+def test_names_are_those_that_are_asked_for_one_by_one(n):
+    pool = many_names(n)
+    assert pool.names == [pool.name(i) for i in range(n)] == [skill.name for skill in pool.skills(0)]
+
+
+@pytest.mark.parametrize(
+    ("column", "place", "value", "named"),
+    [
+        ("name_bytes", -1, 0xFF, "name 599: expected UTF-8"),
+        ("name_offsets", 300, 0, "bytes .* to 0 of name 299: expected some of"),
+        ("name_offsets", 600, 2**40, "bytes .* to 1099511627776 of name 599: expected some of"),
+        ("name_offsets", 0, -1, "bytes -1 to .* of name 0: expected some of"),
+        ("name_offsets", 256, 1, "bytes .* to 1 of name 255: expected some of"),
+    ],
+)
+def test_of_damaged_names_the_first_is_named(column, place, value, named):
+    pool = many_names(600)
+    wrong = columns(pool)[column].copy()
+    wrong[place] = value
+    object.__setattr__(pool, column, wrong)
+    with pytest.raises(PoolError, match=rf"^pool: {named}.*; the pool is damaged$"):
+        _ = pool.names
+
+
+def test_domains_are_given_or_of_the_name():
+    job = {"a": SkillDomain.HR, "Python": None, "Payroll": None}
+    pool = CandidatePool.build([("a", [Skill(name, LEVEL, domain) for name, domain in job.items()])], SMALL)
+    domains = sorted(SkillDomain)
+    for items in ([2, 0, 1, 2], [[0, 1], [1, 2]], [1], [0]):
+        expected = np.vectorize(lambda i: domains.index(pool.item_skill(i).resolved_domain))(items)
+        np.testing.assert_array_equal(pool.domains_of(np.array(items, np.int32)), expected)
+
+
 def test_columns():
     pool = CandidatePool.build(CANDIDATES, SMALL)
     assert len(pool) == 3
