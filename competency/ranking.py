@@ -42,6 +42,8 @@ _NAMED = 255  # code of a name that is the required one
 _STEPS = 260  # of similarities between 0 and 1, each with a code, up to the first that is of the same skill for sure
 _EDGES = np.concatenate([[-1.01], np.arange(249) / _STEPS, [1.01]])  # of the similarities that a code stands for
 _NAMES = 256  # whose codes are made at one time
+_COLUMNS = 32  # of a product that makes them
+_ALONE = 1 << 18  # multiplications of a product that OpenBLAS does not share between threads
 _MOST_COLUMNS = 256  # required skills of jobs that share a pass
 _BLOCK_CANDIDATES = 8192  # of a block
 _AT_ONCE = 64  # bounded closely first, of those who are likely; then twice as many, and so on; so many in one stack
@@ -318,7 +320,7 @@ def name_codes(pool: CandidatePool, keys: Sequence[str], units: NDArray[np.float
     codes = np.empty((len(pool.embeddings), len(keys)), np.uint8)
     for start in range(0, len(codes), _NAMES):
         block = slice(start, start + _NAMES)
-        products = pool.embeddings[block] @ units.T
+        products = _small_products(pool.embeddings[block], units)
         products *= _STEPS
         products += 1
         codes[block] = np.clip(products, 0, len(_EDGES) - 2, out=products)
@@ -327,6 +329,20 @@ def name_codes(pool: CandidatePool, keys: Sequence[str], units: NDArray[np.float
             if normalise(pool.name(int(name))) == key:
                 codes[name, column] = _NAMED
     return codes
+
+
+def _small_products(rows: NDArray[np.float32], units: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``rows @ units.T`` in pieces that take one thread: on a busy machine each would wait for all the others."""
+    dim = rows.shape[1]
+    step = max(_ALONE // (_COLUMNS * dim), 1)
+    n_piece, whole = len(rows) // step, len(rows) // step * step
+    pieces = rows[:whole].reshape(n_piece, step, dim)
+    products = np.empty((len(rows), len(units)), np.float32)
+    for first in range(0, len(units), _COLUMNS):
+        some = slice(first, first + _COLUMNS)
+        products[:whole, some] = np.matmul(pieces, units[some].T).reshape(whole, len(units[some]))
+        np.matmul(rows[whole:], units[some].T, out=products[whole:, some])
+    return products
 
 
 def blocks(pool: CandidatePool, plan: Plan) -> Iterator[slice]:

@@ -20,7 +20,7 @@ from competency import (
 from competency.columns import columns
 from competency.config import BetaPrior, Dissimilar, Mixture, SameSkill
 from competency.embedding import embed
-from competency.ranking import Ranker, best_codes, group_plan, name_codes
+from competency.ranking import Ranker, _intervals, best_codes, group_plan, name_codes
 
 STEMS = ["Data Analysis", "Data Analyst", "Software Testing", "Tester", "Sales", "Team Leadership", "Welding", "SQL"]
 NAMES = STEMS + [f"{stem} {i}" for stem in STEMS for i in range(4)] + [stem.upper() for stem in STEMS]
@@ -111,6 +111,25 @@ def test_no_score_is_above_its_bound(seed, strategy, config):
     scores = by_match(matcher, job, pool)[1]
     assert (ranker.bounds(best_codes(pool, codes, slice(0, len(pool)))) >= scores).all()
     assert (ranker.closer_bounds(np.arange(len(pool))) >= scores).all()
+
+
+@pytest.mark.parametrize("n_required", [1, 32, 33, 70])
+@pytest.mark.parametrize("dim", [16, 2000])
+def test_a_code_stands_for_an_interval_that_the_similarity_lies_in(n_required, dim):
+    rng = np.random.default_rng(n_required)
+    embedder = HashingEmbedder(dim)
+    names = [f"{stem} {i}" for stem in STEMS for i in range(40)]
+    pool = CandidatePool.build([("a", [Skill(name, ProficiencyLevel(1, 1)) for name in names])], embedder)
+    keys = [f"other {name}" for name in rng.choice(names, n_required)]
+    units = embed(embedder, keys)
+    codes = name_codes(pool, keys, units)
+    similarities = pool.embeddings.astype(np.float64) @ units.T.astype(np.float64)
+    low, high = _intervals()
+    assert len(names) > 256
+    assert codes.shape == (len(names), n_required)
+    assert (low[codes] <= similarities).all()
+    assert (similarities <= high[codes]).all()
+    assert (high[codes] - low[codes])[similarities > 1e-5].max() < 0.06
 
 
 def test_few_are_scored_in_full():
