@@ -313,11 +313,13 @@ class SkillMatcher:
             own = slice(start, start + len(job))
             start = own.stop
             requirements, _ = columns(job, job, self.config.beta)
-            rankers.append(Ranker(self._model, requirements, units[own], codes[:, own], pool, sizes, plan))
+            of_job = np.ascontiguousarray(codes[:, own])
+            rankers.append(Ranker(self._model, requirements, units[own], of_job, pool, sizes, plan))
+        del codes
         if top is None:
             found = [all_candidates(ranker, progress) for ranker in rankers]
         else:
-            found = best_candidates(rankers, codes, top, progress)
+            found = best_candidates(rankers, top, progress)
         for job, ranker, (positions, scores, n_scored) in zip(jobs, rankers, found, strict=True):
             best = positions.tolist() if top is not None else []
             results = tuple(self._match_pooled(job, ranker.units, pool, position) for position in best)

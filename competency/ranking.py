@@ -1,9 +1,10 @@
 """Ranking a pool: the best candidates for a job, without scoring everyone in full.
 
-A cheap pass bounds every candidate's score from above: for each requirement the best similarity is found as one byte,
-and the byte says what the requirement's probability is at most. Those whose bound reaches the current top are bounded
-again, by all their similarities and levels. Only those who still may be among the best are then scored, by the code
-that `SkillMatcher.match` runs on its own rows.
+Every candidate's score is bounded from above three times, each time more closely, and of fewer candidates: those whose
+bound reaches the current top. First by a sum of what each skill adds for all requirements together. Then by the best
+similarity for each requirement, found as one byte that says what the requirement's probability is at most. Then by all
+similarities and levels. Only those who still may be among the best are scored, by the code that `SkillMatcher.match`
+runs on its own rows.
 """
 
 import functools
@@ -13,11 +14,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, csr_array
 
 from competency import families
 from competency.columns import candidate_columns, used_levels
@@ -47,13 +48,14 @@ _ALONE = 1 << 18  # multiplications of a product that OpenBLAS does not share be
 _MOST_COLUMNS = 256  # required skills of jobs that share a pass
 _BLOCK_CANDIDATES = 8192  # of a block
 _AT_ONCE = 64  # bounded closely first, of those who are likely; then twice as many, and so on; so many in one stack
+_BY_BYTES = 1024  # bounded by bytes together
 _FEW = 16  # of these that are scored in full together at least
 _BLOCK_ENTRIES = 163_840
 _STACK_BYTES = 1_000_000
 _CLOSELY = 9  # times as much for ranking everyone, where every candidate is in a stack
 _BUFFERS = 20_000  # bytes that numpy casts through
 _CLOSE_BUFFERS = 90_000  # likewise, where similarities become weights
-_OF_LEVEL = 3_300  # bytes for a level, of the weights that each code may have
+_OF_LEVEL = 2_300  # bytes for a level, of the weights that each code may have
 _OBJECTS = 15_000  # bytes of all that is not an array
 
 
@@ -237,18 +239,25 @@ class Sizes:
             fixed += 4 * n_required * n_names
             scoring = max(min(stack, one * in_block), largest) + 24 * in_block + 8 * len(pool) + _CLOSE_BUFFERS
             return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, scoring, 32 * len(pool))))
-        bounding = max(12 * skills + 16 * in_block, 4 * skills + (104 + 2 * n_column) * in_block) + _BUFFERS
-        n_top = min(self._top, len(pool))
+        n_jobs, n_top, by_bytes = self.n_jobs, min(self._top, len(pool)), min(_BY_BYTES, in_block)
+        gains = 4 * (len(pool.item_name) if n_jobs == 1 else n_jobs * n_names)
+        coding += n_column * n_names if n_jobs > 1 else 0
+        noted = 12 * n_jobs * in_block if in_block < len(pool) else 0
+        adding = (8 if n_jobs == 1 else 12) * skills + (20 + 4 * n_jobs) * in_block + noted
+        bounding = (104 + 2 * n_required) * by_bytes + _BUFFERS
 
         def stacked(of_one: Callable[[int], int], at_once: int) -> int:
             together = of_one(math.ceil(mean_size)) * min(in_block, at_once)
             return int(max(min(stack, together), of_one(pool.most_skills)))
 
-        closely = stacked(self.of_one_bound, _AT_ONCE) + _OF_LEVEL * self._n_level(pool.most_skills)
+        # the weights of all codes are gone when the second sums of the stack are made
+        n_stack = min(max(stack // self.of_one_bound(math.ceil(mean_size)), 1), in_block, _AT_ONCE)
+        of_level = max(_OF_LEVEL - 4 * n_required * n_stack, 0) * self._n_level(pool.most_skills)
+        closely = stacked(self.of_one_bound, _AT_ONCE) + of_level
         exactly = stacked(self.of_one, min(max(n_top, _FEW), _AT_ONCE))
-        scoring = (n_column + 40) * in_block + max(closely, exactly)
+        settling = (48 + 4 * n_jobs) * in_block + noted + max(bounding, 16 * by_bytes + max(closely, exactly))
         results = sum(n_top * (490 * mean_size + n * (8 * mean_size + 60) + 600) for n in self._lengths)
-        return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, bounding, scoring, results)))
+        return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, gains + adding, gains + settling, results)))
 
     @property
     def n_jobs(self) -> int:
@@ -271,7 +280,7 @@ class Sizes:
         """What bounding one candidate by all its similarities and levels takes."""
         n_level = self._n_level(size)
         summing = 8 * n_level * size + self._n_required * (17 * size + 16 * n_level)
-        return 64 * size + max(summing, self._n_required * (16 * n_level + 190))
+        return 16 * size + max(summing, self._n_required * (16 * n_level + 190))
 
     def of_one_closely(self, size: int) -> int:
         """What scoring one candidate by the similarities of all names takes."""
@@ -356,53 +365,43 @@ def blocks(pool: CandidatePool, plan: Plan) -> Iterator[slice]:
         start = stop
 
 
-def checked_offsets(pool: CandidatePool, block: slice) -> Codes:
-    """The offsets of some candidates; `PoolError` where these or their items are damaged."""
-    offsets = pool.offsets[block.start : block.stop + 1].astype(np.intp)
-    if offsets[0] < 0 or offsets[-1] > len(pool.items) or not (offsets[1:] > offsets[:-1]).all():
-        raise pool.damaged(f"offsets of candidates {block.start} to {block.stop}", "numbers that ascend")
-    items = pool.items[offsets[0] : offsets[-1]]
-    if items.min() < 0 or items.max() >= len(pool.item_name):
-        raise pool.damaged(f"items of candidates {block.start} to {block.stop}", f"0 to {len(pool.item_name) - 1}")
-    return offsets
-
-
-class BestCodes(NamedTuple):
-    """What a pass over some candidates finds.
+class Entries(NamedTuple):
+    """The skills of some candidates that follow each other.
 
     Parameters
     ----------
-    codes : ndarray of uint8, shape (n_candidate, n_required)
-        Code of the best similarity, those with the most skills first.
-    order : ndarray of intp, shape (n_candidate,)
-        Which of the candidates that were asked for each row is.
-    sizes : ndarray of intp, shape (n_candidate,)
-        How many skills each row's candidate has.
+    items : ndarray of int32, shape (n_entry,)
+        One candidate's behind the other's.
+    offsets : ndarray of intp, shape (n_candidate + 1,)
+        The entries of candidate `c` are ``items[offsets[c]:offsets[c + 1]]``.
     """
 
-    codes: NDArray[np.uint8]
-    order: Codes
-    sizes: Codes
+    items: NDArray[np.int32]
+    offsets: Codes
 
+    @classmethod
+    def of(cls, pool: CandidatePool, block: slice) -> Self:
+        """Those of a block; `PoolError` where they are damaged."""
+        offsets = pool.offsets[block.start : block.stop + 1].astype(np.intp)
+        if offsets[0] < 0 or offsets[-1] > len(pool.items) or not (offsets[1:] > offsets[:-1]).all():
+            raise pool.damaged(f"offsets of candidates {block.start} to {block.stop}", "numbers that ascend")
+        items = pool.items[offsets[0] : offsets[-1]]
+        if items.min() < 0 or items.max() >= len(pool.item_name):
+            raise pool.damaged(f"items of candidates {block.start} to {block.stop}", f"0 to {len(pool.item_name) - 1}")
+        return cls(items, offsets - offsets[0])
 
-def best_codes(pool: CandidatePool, codes: NDArray[np.uint8], block: slice) -> BestCodes:
-    """The best similarities of some candidates that follow each other, by `name_codes`."""
-    offsets = checked_offsets(pool, block)
-    names = pool.item_name.take(pool.items[offsets[0] : offsets[-1]])
-    starts, sizes = offsets[:-1] - offsets[0], np.diff(offsets)
-    order = np.argsort(-sizes, kind="stable")
-    starts, sizes = starts[order], sizes[order]
-    best = np.zeros((len(sizes), codes.shape[1]), np.uint8)
-    found = np.empty_like(best)
-    # one skill of each candidate at a time, of those that have so many: they stand first
-    n_active = len(sizes)
-    for place in range(int(sizes[0])):
-        while sizes[n_active - 1] <= place:
-            n_active -= 1
-        active = slice(0, n_active)
-        codes.take(names.take(starts[active] + place), axis=0, out=found[active], mode="clip")
-        np.maximum(best[active], found[active], out=best[active])
-    return BestCodes(best, order, sizes)
+    def sums(self, gains: NDArray[np.float32], places: NDArray[np.int32] | None) -> NDArray[np.float32]:
+        """For each candidate the sums of rows of `gains`, those of its items or of their places.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_candidate, n_job)
+        """
+        rows = self.items.copy() if places is None else places.take(self.items)  # scipy copies what is part of more
+        ones = np.ones(len(rows), np.float32)
+        shape = (len(self.offsets) - 1, len(gains))
+        sums: NDArray[np.float32] = csr_array((ones, rows, self.offsets.astype(np.int32)), shape=shape) @ gains
+        return sums
 
 
 class Ranker:
@@ -439,7 +438,7 @@ class Ranker:
         self._model = model
         self._required = required
         self.units = units
-        self._codes = codes
+        self.codes = codes
         self.pool = pool
         self.plan = plan
         self._sizes = sizes
@@ -460,11 +459,65 @@ class Ranker:
         """Required skills of the job."""
         return len(self.units)
 
-    def bounds(self, best: BestCodes) -> Array:
-        """Upper bounds of the overall scores of candidates, by the best similarities to this job."""
-        result = np.empty(len(best.sizes))
-        result[best.order] = self._with_bonus(self._overall_bounds(best.codes), best.sizes)
-        return result
+    @functools.cached_property
+    def _usual(self) -> Array:
+        """Of each requirement the bound that an average candidate has one skill above, shape (n_required,)."""
+        above = len(self.codes) * len(self.pool) / len(self.pool.items)
+        usual = np.empty(self.n_required)
+        for place, (column, bounds) in enumerate(zip(self.codes.T, self._bounds, strict=True)):
+            n_above = np.add.accumulate(np.bincount(column, minlength=256)[::-1])[::-1]
+            usual[place] = bounds[np.count_nonzero(n_above > above) - 1]
+        return usual
+
+    def gains(self) -> NDArray[np.float32]:
+        """What each name adds to the usual bound of an overall score at most, shape (n_name,)."""
+        more = (np.maximum(self._bounds - self._usual[:, None], 0) / self.n_required).astype(np.float32)
+        gains = np.zeros(len(self.codes), np.float32)
+        for column, of_code in zip(self.codes.T, more, strict=True):
+            gains += of_code.take(column)
+        return gains
+
+    def least_gain(self, least: float) -> float:
+        """What a candidate's skills must add at least, so that its overall score may reach `least`."""
+        rule = self._model.config.coherence
+        if least - rule.cap <= rule.largest_score:
+            least = min(least, max(least - rule.cap, rule.least_score))
+        extreme, share = self._model.extreme or (None, 0.0)
+        if extreme is np.maximum:  # a smallest one is no larger than the mean
+            least -= share * float(self._bounds.max())
+            least = least / (1 - share) if share < 1 else -math.inf
+        return least - self._usual_mean
+
+    @functools.cached_property
+    def _usual_mean(self) -> float:
+        """The usual bound of an overall score, with room for the rounding of sums of gains."""
+        rounding = (self.pool.most_skills + self.n_required) * float(np.finfo(np.float32).eps)
+        return float(self._usual.mean()) + rounding + _SLACK
+
+    def bounds(self, positions: Codes) -> Array:
+        """Upper bounds of the overall scores of some candidates, by the best similarity for each requirement."""
+        starts = self.pool.offsets[positions]
+        sizes = self.pool.offsets[positions + 1] - starts
+        order = np.argsort(-sizes, kind="stable")
+        bounds = np.empty(len(positions))
+        sizes = sizes[order]
+        bounds[order] = self._with_bonus(self._overall_bounds(self._best_codes(starts[order], sizes)), sizes)
+        return bounds
+
+    def _best_codes(self, starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Codes of the best similarities, shape (n_candidate, n_required); those with the most skills stand first."""
+        best = np.zeros((len(sizes), self.n_required), np.uint8)
+        found = np.empty_like(best)
+        # one skill of each candidate at a time, of those that have so many
+        n_active = len(sizes)
+        for place in range(int(sizes.max(initial=0))):
+            while sizes[n_active - 1] <= place:
+                n_active -= 1
+            active = slice(0, n_active)
+            names = self.pool.item_name.take(self.pool.items.take(starts[active] + place))
+            self.codes.take(names, axis=0, out=found[active], mode="clip")
+            np.maximum(best[active], found[active], out=best[active])
+        return best
 
     def _with_bonus(self, overall: Array, sizes: Codes) -> Array:
         """Bounds of the overall scores of candidates of so many skills, from those before any bonus."""
@@ -502,7 +555,7 @@ class Ranker:
 
     def score_all(self, block: slice) -> Array:
         """Overall scores of candidates that follow each other, by similarities that are right to 1e-6."""
-        checked_offsets(self.pool, block)
+        Entries.of(self.pool, block)  # checks them
         positions = np.arange(block.start, block.stop)
         return self._in_stacks(positions, self._score_closely, self._sizes.of_one_closely, len(positions))
 
@@ -553,7 +606,7 @@ class Ranker:
         n_pair, size = items.shape
         columns = self.pool.item_columns
         ratios, level = used_levels(columns.ratios, columns.level.take(items).astype(np.intp))
-        codes = self._codes[self.pool.item_name.take(items)]
+        codes = self.codes[self.pool.item_name.take(items)]
         best = _largest(codes)
         of_level = (level[:, None] == np.arange(len(ratios))[:, None]).astype(np.float64)
         cells = codes + (256 * level)[:, :, None]
@@ -562,6 +615,7 @@ class Ranker:
             np.matmul(of_level, self._model.weights(similarity, ratios[:, None]).take(cells))
             for similarity in _intervals()
         )
+        del of_level, cells
         most -= least
         levels = levels_of(tuple(ratios.tolist()), self._model.config.beta)
         table = moments(self._required.thresholds, levels).take(self._required.threshold_code, axis=2)[:, [1, 3, 4]]
@@ -584,7 +638,7 @@ class Ranker:
 
     def _score_exactly(self, items: NDArray[np.int32]) -> Array:
         names = self.pool.item_name.take(items).astype(np.intp)
-        named = (self._codes[names] == _NAMED).any(axis=1)
+        named = (self.codes[names] == _NAMED).any(axis=1)
         similarities = cosine_rows(self.units[None], self.pool.embeddings, names)
         return self._model.score(similarities, self._requirements(named), self._columns(items)).overall
 
@@ -629,7 +683,7 @@ class Ranker:
     @functools.cached_property
     def _named(self) -> list[tuple[int, int]]:
         """Names that are a required one, and which."""
-        return [(int(name), int(column)) for name, column in np.argwhere(self._codes == _NAMED)]
+        return [(int(name), int(column)) for name, column in np.argwhere(self.codes == _NAMED)]
 
 
 def _largest(cells: NDArray[_Number]) -> NDArray[_Number]:
@@ -666,34 +720,40 @@ class _Top:
         self.n_scored = 0
         self.positions: Codes = np.empty(0, np.intp)
         self.scores: Array = np.empty(0)
-        self._positions: Codes = np.empty(0, np.intp)  # of those who are not scored yet
-        self._bounds: Array = np.empty(0)
+        self._positions: Codes = np.empty(0, np.intp)  # of those who are noted
+        self._gains = np.empty(0, np.float32)
 
     @property
     def least(self) -> float:
         """The score that a candidate must reach."""
         return float(self.scores[-1]) if len(self.scores) == self._size else -math.inf
 
-    def offer(self, ranker: Ranker, bounds: Array, start: int) -> None:
-        """Take note of those of a block who may be among the best; `start` is the block's first position."""
-        likely = np.flatnonzero(bounds >= self.least)
-        self._positions = np.concatenate([self._positions, likely + start])
-        self._bounds = np.concatenate([self._bounds, bounds[likely]])
-        if len(self._positions) >= _AT_ONCE:
+    def note(self, ranker: Ranker, positions: Codes, gains: NDArray[np.float32]) -> None:
+        """Take note of candidates who may be among the best, by what their skills add."""
+        self._positions = np.concatenate([self._positions, positions])
+        self._gains = np.concatenate([self._gains, gains])
+        if len(self._positions) >= ranker.plan.block_candidates:
             self.settle(ranker)
 
     def settle(self, ranker: Ranker) -> None:
         """Score those who were noted, the most likely first, as long as they may be among the best."""
-        order = np.argsort(-self._bounds, kind="stable")
-        positions, bounds = self._positions[order], self._bounds[order]
-        self._positions, self._bounds = np.empty(0, np.intp), np.empty(0)
+        order = np.argsort(-self._gains, kind="stable")
+        positions, gains = self._positions[order], self._gains[order]
+        self._positions, self._gains = self._positions[:0].copy(), self._gains[:0].copy()
+        for start in range(0, len(order), _BY_BYTES):
+            chosen = slice(start, start + _BY_BYTES)
+            self._settle_by_bytes(positions[chosen][gains[chosen] >= ranker.least_gain(self.least)], ranker)
+
+    def _settle_by_bytes(self, positions: Codes, ranker: Ranker) -> None:
+        bounds = ranker.bounds(positions)
+        order = np.argsort(-bounds, kind="stable")
         done, step = 0, _AT_ONCE
-        while done < len(positions) and bounds[done] >= self.least:
-            chosen = positions[done : done + step]
-            self._settle(chosen[bounds[done : done + step] >= self.least], ranker)
+        while done < len(order) and bounds[order[done]] >= self.least:
+            chosen = order[done : done + step]
+            self._settle_closely(positions[chosen[bounds[chosen] >= self.least]], ranker)
             done, step = done + step, 2 * step
 
-    def _settle(self, positions: Codes, ranker: Ranker) -> None:
+    def _settle_closely(self, positions: Codes, ranker: Ranker) -> None:
         bounds = ranker.closer_bounds(positions)
         order = np.argsort(-bounds, kind="stable")
         step = max(self._size, _FEW)
@@ -712,7 +772,7 @@ class _Top:
 
 
 def best_candidates(
-    rankers: Sequence[Ranker], codes: NDArray[np.uint8], top: int, progress: Callable[[int], None] | None
+    rankers: Sequence[Ranker], top: int, progress: Callable[[int], None] | None
 ) -> list[tuple[Codes, Array, int]]:
     """For each job the positions and scores of the best candidates, and how many had to be scored in full.
 
@@ -720,8 +780,6 @@ def best_candidates(
     ----------
     rankers : sequence of Ranker
         Of the same pool and plan.
-    codes : ndarray of uint8, shape (n_name, total of n_required)
-        Their codes, side by side.
     top : int
         How many candidates are asked for.
     progress : callable, optional
@@ -729,8 +787,12 @@ def best_candidates(
     """
     pool = rankers[0].pool
     tops = [_Top(min(top, len(pool))) for _ in rankers]
+    gains = np.stack([ranker.gains() for ranker in rankers], axis=1)
+    places: NDArray[np.int32] | None = pool.item_name
+    if len(rankers) == 1:  # few enough numbers for the processor's cache, even of all items
+        gains, places = gains.take(pool.item_name, axis=0), None
     for block in blocks(pool, rankers[0].plan):
-        _add_block(rankers, codes, tops, block)
+        _add_block(rankers, tops, gains, places, block)
         if progress is not None:
             progress(block.stop)
     for ranker, of_job in zip(rankers, tops, strict=True):
@@ -738,14 +800,20 @@ def best_candidates(
     return [(of_job.positions, of_job.scores, of_job.n_scored) for of_job in tops]
 
 
-def _add_block(rankers: Sequence[Ranker], codes: NDArray[np.uint8], tops: Sequence[_Top], block: slice) -> None:
+def _add_block(
+    rankers: Sequence[Ranker],
+    tops: Sequence[_Top],
+    gains: NDArray[np.float32],
+    places: NDArray[np.int32] | None,
+    block: slice,
+) -> None:
     """Add the best of some candidates; a function, so that nothing of a block is alive while the next is looked at."""
-    best = best_codes(rankers[0].pool, codes, block)
-    start = 0
-    for ranker, of_job in zip(rankers, tops, strict=True):
-        own = slice(start, start + ranker.n_required)
-        start = own.stop
-        of_job.offer(ranker, ranker.bounds(best._replace(codes=best.codes[:, own])), block.start)
+    pool = rankers[0].pool
+    entries = Entries.of(pool, block)
+    sums = entries.sums(gains, places)
+    for ranker, of_job, gain in zip(rankers, tops, sums.T, strict=True):
+        likely = np.flatnonzero(gain >= ranker.least_gain(of_job.least))
+        of_job.note(ranker, likely + block.start, gain[likely])
 
 
 def all_candidates(ranker: Ranker, progress: Callable[[int], None] | None) -> tuple[Codes, Array, int]:

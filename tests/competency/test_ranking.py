@@ -18,9 +18,9 @@ from competency import (
     SkillMatcher,
 )
 from competency.columns import columns
-from competency.config import BetaPrior, Dissimilar, Mixture, SameSkill
+from competency.config import BetaPrior, Coherence, Dissimilar, Mixture, SameSkill, Strategies
 from competency.embedding import embed
-from competency.ranking import Ranker, _intervals, best_codes, group_plan, name_codes
+from competency.ranking import Entries, Ranker, _intervals, group_plan, name_codes
 
 STEMS = ["Data Analysis", "Data Analyst", "Software Testing", "Tester", "Sales", "Team Leadership", "Welding", "SQL"]
 NAMES = STEMS + [f"{stem} {i}" for stem in STEMS for i in range(4)] + [stem.upper() for stem in STEMS]
@@ -28,6 +28,12 @@ CONFIGS = [
     ScoringConfig(),
     ScoringConfig(same_skill=SameSkill(above=0.6, base=0.3, span=0.7), dissimilar=Dissimilar(below=0.4, far_below=0.1)),
     ScoringConfig(beta=BetaPrior(variance=0.01), mixture=Mixture(level_weight=3.0, least_weight=0.3)),
+    ScoringConfig(
+        strategies=Strategies(least_share=1.0, largest_share=1.0),
+        coherence=Coherence(
+            similarity_above=0.0, harmony_above=0.05, least_score=0.2, largest_score=0.6, base=0.3, cap=0.35
+        ),
+    ),
 ]
 STRATEGIES = ["default", "conservative", "aggressive"]
 
@@ -109,8 +115,14 @@ def test_no_score_is_above_its_bound(seed, strategy, config):
     codes = name_codes(pool, [skill.key for skill in job], units)
     ranker = Ranker(matcher._model, requirements, units, codes, pool, sizes, plan)
     scores = by_match(matcher, job, pool)[1]
-    assert (ranker.bounds(best_codes(pool, codes, slice(0, len(pool)))) >= scores).all()
-    assert (ranker.closer_bounds(np.arange(len(pool))) >= scores).all()
+    everyone = np.arange(len(pool))
+    assert (ranker.closer_bounds(everyone) >= scores).all()
+    assert (ranker.bounds(everyone) >= scores).all()
+    assert (ranker.bounds(everyone[::-3]) == ranker.bounds(everyone)[::-3]).all()
+    gains, entries = ranker.gains()[:, None], Entries.of(pool, slice(0, len(pool)))
+    sums = entries.sums(gains, pool.item_name)[:, 0]
+    np.testing.assert_array_equal(entries.sums(gains[pool.item_name], None)[:, 0], sums)
+    assert all(gain >= ranker.least_gain(score) for gain, score in zip(sums.tolist(), scores.tolist(), strict=True))
 
 
 @pytest.mark.parametrize("n_required", [1, 32, 33, 70])
