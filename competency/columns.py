@@ -134,7 +134,7 @@ class SkillLists:
 
 
 def stacked_columns(
-    lists: SkillLists, jobs: Codes, candidates: Codes, prior: BetaPrior
+    lists: SkillLists, n_required: Codes, required: Codes, offered: Codes, prior: BetaPrior
 ) -> tuple[Requirements, Candidates]:
     """Columns of pairs whose candidates have equally many skills.
 
@@ -142,14 +142,16 @@ def stacked_columns(
     ----------
     lists : SkillLists
         The skills.
-    jobs, candidates : ndarray of intp, shape (n_pair,)
-        Which lists make the pairs.
+    n_required : ndarray of intp, shape (n_pair,)
+        How many skills each job requires.
+    required : ndarray of intp, shape (n_row,)
+        Places of the required skills, one job's behind the other's.
+    offered : ndarray of intp, shape (n_pair, n_candidate)
+        Places of the candidates' skills.
     prior : BetaPrior
         What the levels become distributions by.
     """
-    required, offered = lists.places(jobs), lists.places(candidates).reshape(len(candidates), -1)
-    n_required = lists.length[jobs]
-    pair = np.arange(len(jobs)).repeat(n_required)
+    pair = np.arange(len(n_required)).repeat(n_required)
     ratios, threshold_code = used_levels(lists.ratios, lists.level[required])
     named = lists.key[offered].take(pair, axis=0) == lists.key[required][:, None]
     return (

@@ -363,10 +363,10 @@ class SkillMatcher:
         units = embed(self.embedder, lists.names)
         results: dict[int, MatchResult] = {}
         for stack in _stacks(*lists.length.reshape(-1, 2).T):
-            jobs, candidates = 2 * stack, 2 * stack + 1
-            required, offered = lists.name[lists.places(jobs)], lists.name[lists.places(candidates)]
-            rows = stacked_similarity_rows(units, required, lists.length[jobs], offered.reshape(len(stack), -1))
-            scores = self._model.score(rows, *stacked_columns(lists, jobs, candidates, self.config.beta))
+            n_required = lists.length[2 * stack]
+            required, offered = lists.places(2 * stack), lists.places(2 * stack + 1).reshape(len(stack), -1)
+            rows = stacked_similarity_rows(units, lists.name[required], n_required, lists.name[offered])
+            scores = self._model.score(rows, *stacked_columns(lists, n_required, required, offered, self.config.beta))
             positions = stack.tolist()
             results.update(zip(positions, self._results([pairs[i] for i in positions], scores), strict=True))
         return [results[position] for position in range(len(pairs))]

@@ -244,7 +244,7 @@ class Sizes:
         coding += n_column * n_names if n_jobs > 1 else 0
         noted = 12 * n_jobs * in_block if in_block < len(pool) else 0
         adding = (8 if n_jobs == 1 else 12) * skills + (20 + 4 * n_jobs) * in_block + noted
-        bounding = (104 + 2 * n_required) * by_bytes + _BUFFERS
+        bounding = (104 + 9 * n_required) * by_bytes + _BUFFERS
 
         def stacked(of_one: Callable[[int], int], at_once: int) -> int:
             together = of_one(math.ceil(mean_size)) * min(in_block, at_once)
@@ -499,10 +499,13 @@ class Ranker:
         starts = self.pool.offsets[positions]
         sizes = self.pool.offsets[positions + 1] - starts
         order = np.argsort(-sizes, kind="stable")
-        bounds = np.empty(len(positions))
         sizes = sizes[order]
-        bounds[order] = self._with_bonus(self._overall_bounds(self._best_codes(starts[order], sizes)), sizes)
-        return bounds
+        bounds = np.empty((self.n_required, len(order)))
+        for column, of_code, row in zip(self._best_codes(starts[order], sizes).T, self._bounds, bounds, strict=True):
+            of_code.take(column, out=row, mode="clip")
+        overall = np.empty(len(order))
+        overall[order] = self._with_bonus(self._overall(bounds), sizes)
+        return overall
 
     def _best_codes(self, starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Codes of the best similarities, shape (n_candidate, n_required); those with the most skills stand first."""
@@ -529,21 +532,13 @@ class Ranker:
         overall += _SLACK
         return overall
 
-    def _overall_bounds(self, best: NDArray[np.uint8]) -> Array:
-        """Bounds of the overall scores before any bonus, by the codes of the best similarities."""
-        extreme, share = self._model.extreme or (None, 0.0)
-        columns = best.T.copy()  # each in one piece: those of jobs that share a pass lie far apart
-        total: Array = self._bounds[0].take(columns[0])
-        outermost = total.copy()
-        for column, bounds in zip(columns[1:], self._bounds[1:], strict=True):
-            terms = bounds.take(column)
-            total += terms
-            if extreme is not None:
-                extreme(outermost, terms, out=outermost)
-        total *= (1 - share) / len(self._bounds)
-        if extreme is not None:
-            total += share * outermost
-        return total
+    def _overall(self, bounds: Array) -> Array:
+        """Bounds of the overall scores before any bonus, from those of the requirements, shape (n_required, n)."""
+        overall: Array = bounds.mean(axis=0)
+        if self._model.extreme is not None:
+            extreme, share = self._model.extreme
+            overall = (1 - share) * overall + share * extreme.reduce(bounds, axis=0)
+        return overall
 
     def closer_bounds(self, positions: Codes) -> Array:
         """Upper bounds of the overall scores of some candidates, by all their similarities and levels."""
@@ -630,11 +625,7 @@ class Ranker:
         mean, met, exceed = highest
         rules = self._rules.take(best, axis=1)
         bounds = self._model.bound_probabilities(rules, mean, met, exceed, self._required.threshold)
-        extreme, share = self._model.extreme or (None, 0.0)
-        overall: Array = bounds.mean(axis=1)
-        if extreme is not None:
-            overall = (1 - share) * overall + share * extreme.reduce(bounds, axis=1)
-        return self._with_bonus(overall, np.full(n_pair, size))
+        return self._with_bonus(self._overall(bounds.T), np.full(n_pair, size))
 
     def _score_exactly(self, items: NDArray[np.int32]) -> Array:
         names = self.pool.item_name.take(items).astype(np.intp)

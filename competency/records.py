@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from competency import strict_json
 from competency.errors import InputError, PoolError, shown
+from competency.files import reason
 
 __all__ = ["Chain", "JsonLines", "ParquetRows", "RecordFile", "Records", "divided", "records_of"]
 
@@ -49,8 +50,7 @@ class RecordFile(Records, Protocol):
 
 
 def _unreadable(path: str, error: Exception) -> PoolError:
-    reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
-    return PoolError(f"cannot read {shown(path, 200)}: {reason}")
+    return PoolError(f"cannot read {shown(path, 200)}: {' '.join(reason(error).split())}")
 
 
 class JsonLines:

@@ -58,7 +58,9 @@ def test_columns_of_pairs_together_are_those_of_each(lists):
     candidates = [own[:1] * 3 + own[-1:] for own in lists]
     codes = SkillLists.of([*lists, *candidates])
     pairs = np.arange(len(lists))
-    required, offered = stacked_columns(codes, pairs, pairs + len(lists), prior)
+    required_places, offered_places = codes.places(pairs), codes.places(pairs + len(lists)).reshape(len(lists), -1)
+    n_required = np.array(list(map(len, lists)))
+    required, offered = stacked_columns(codes, n_required, required_places, offered_places, prior)
     for pair, (job, candidate) in enumerate(zip(lists, candidates, strict=True)):
         one, other = columns(job, candidate, prior)
         rows = required.pair == pair
