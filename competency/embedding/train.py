@@ -22,7 +22,7 @@ from torch.nn import functional as F  # noqa: N812, torch's own habit
 from competency.domains import SkillDomain, classify, domain_penalty
 from competency.embedding.base import Embedder, embed
 from competency.embedding.corpus import Entry
-from competency.embedding.quantise import quantise, quantise_columns, rotation
+from competency.embedding.quantise import learn_codebook, quantise, quantise_columns, rotation
 from competency.embedding.static import StaticEmbedder
 from competency.embedding.tokens import buckets, pairs, words
 from competency.embedding.weights import LAYER_STEPS, Weights, checksums
@@ -38,6 +38,7 @@ _STOP = frozenset((
     "a", "an", "and", "as", "at", "by", "for", "from", "in", "into", "is", "of", "on", "or", "out", "the", "to", "with",
 ))  # fmt: skip
 _UNRELATED = domain_penalty(SkillDomain.FINANCE, SkillDomain.DEVOPS)  # of two domains that have nothing in common
+_AVERAGED_EVERY = 10  # steps
 _SAME_START = 4  # letters of a first word
 _N_TAUGHT = 4  # names of a skill that the teacher is asked about, its label first: it takes most of the time
 _PHRASES = (
@@ -87,19 +88,20 @@ class Recipe:
     """Sizes of the table, and how it is trained."""
 
     seed: int = 0
-    dim: int = 240
-    part: int = 3  # dimensions that share a byte in the file
-    width: int = 128  # of the layer
+    dim: int = 176
+    part: int = 2  # dimensions that share a byte in the file
+    width: int = 256  # of the layer
     n_buckets: int = 4096
     max_bytes: int = 4_000_000  # of the file
     n_pairs: int = 2500
-    steps: int = 2600
+    steps: int = 3000
+    averaged: float = 0.25  # share of the steps, the last ones, whose mean goes into the file
     rate: float = 0.004  # of the table
     layer_rate: float = 0.001
     dropout: float = 0.1  # of rows of words
     batch: int = 512
     temperature: float = 0.05
-    shift: float = 0.2  # share of the mean of names that is taken from each
+    shift: float = 0.45  # share of the mean of names that is taken from each
 
     @property
     def n_terms(self) -> int:
@@ -596,7 +598,7 @@ class _Fields:
 
         def loss(vectors: torch.Tensor) -> torch.Tensor:
             labels, names = vectors[:n][torch.from_numpy(group)], vectors[n:]
-            total = 20 * _band((labels * names).sum(1), 0.55, 0.7)
+            total = 20 * _band((labels * names).sum(1), 0.58, 0.7)
             return total + 3 * (0.35 - _gram(names)[siblings]).clamp(min=0).square().mean() if siblings.any() else total
 
         return _Part(ids, loss)
@@ -632,7 +634,8 @@ class _Layer:
         self.inner = torch.randn(recipe.dim, recipe.width, generator=chance).div_(self._scale).requires_grad_()
         self.offsets = torch.zeros(recipe.width, requires_grad=True)
         self.outer = torch.zeros(recipe.width, recipe.dim, requires_grad=True)
-        self._adam = torch.optim.Adam([self.inner, self.offsets, self.outer], betas=(0.9, 0.99))
+        self.parameters = [self.inner, self.offsets, self.outer]
+        self._adam = torch.optim.Adam(self.parameters, betas=(0.9, 0.99))
 
     def __call__(self, units: torch.Tensor) -> torch.Tensor:
         wide = self._scale * units
@@ -652,6 +655,28 @@ class _Layer:
             outer, out_gains = quantise_columns(self.outer.numpy() @ rotation)
             offsets = LAYER_STEPS * self.offsets.numpy()
         return inner, outer, gains.astype(np.float16), offsets.astype(np.float16), out_gains.astype(np.float16)
+
+
+class _Mean:
+    """Mean of tensors over several steps."""
+
+    def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
+        self._tensors = tensors
+        self._means = [torch.zeros_like(tensor) for tensor in tensors]
+        self._n = 0
+
+    def add(self) -> None:
+        """Count the tensors as they are now."""
+        self._n += 1
+        with torch.no_grad():
+            for mean, now in zip(self._means, self._tensors, strict=True):
+                mean += (now - mean) / self._n
+
+    def take(self) -> None:
+        """Make the tensors what they were on average."""
+        with torch.no_grad():
+            for mean, now in zip(self._means, self._tensors, strict=True):
+                now.copy_(mean)
 
 
 def _first_rows(
@@ -765,12 +790,12 @@ def _sources(
     if numbered.kinds:
         tools.append(_Groups(numbered.kinds, said, (0.5, 0.8), weight=4))
     if numbered.related:
-        tools.append(_Pairs(numbered.related, 128, 0.1, 0.1, least=0.4))
+        tools.append(_Pairs(numbered.related, 256, 0.2, 0.1, least=0.4))
     written: list[_Source] = []
     if len({domain for _, domain in numbered.domains} - {SkillDomain.GENERAL}) > 1:
         apart.append(_Domains(numbered.domains, said))
     if numbered.families:
-        always.append([_Groups(numbered.families, said, (0.61, 0.78), weight=16, limit=0.5)])
+        always.append([_Groups(numbered.families, said, (0.64, 0.78), weight=16, limit=0.5)])
     if numbered.fields:
         written.append(_Fields(numbered.fields))
     if numbered.lures:
@@ -823,6 +848,7 @@ def train_floats(
     def keep(rows: Ids) -> NDArray[np.bool_]:
         return ~(texts.is_word[rows] & (rng.random(len(rows)) < recipe.dropout))
 
+    mean = _Mean([table.rows, *layer.parameters])
     for step in range(recipe.steps):
         parts = [turns[step % len(turns)].part(rng) for turns in sources]
         ids = np.concatenate([part.ids for part in parts])
@@ -837,7 +863,11 @@ def train_floats(
         share = warm * max(left, 0.02)
         table.update(used, rows.grad, recipe.rate * share)
         layer.update(recipe.layer_rate * share)
+        behind = recipe.steps - 1 - step
+        if behind <= recipe.averaged * recipe.steps and behind % _AVERAGED_EVERY == 0:
+            mean.add()
         progress(f"training, loss {loss.item():.3f}", step + 1, recipe.steps)
+    mean.take()
     rows_now: NDArray[np.float32] = table.rows.numpy()
     return rows_now, layer
 
@@ -863,13 +893,15 @@ def fold(table: NDArray[np.float32], terms: Sequence[str], n_buckets: int) -> ND
 
 def to_weights(table: NDArray[np.float32], layer: _Layer, terms: Sequence[str], recipe: Recipe) -> Weights:
     """The file's arrays of a table and a layer."""
-    turned = rotation(recipe.dim, recipe.seed)
-    codebook, codes, scales = quantise(fold(table, terms, recipe.n_buckets) @ turned, recipe.part, recipe.seed)
+    folded = fold(table, terms, recipe.n_buckets)
+    turn = rotation(folded, recipe.part, recipe.seed)
+    codebook = learn_codebook(folded @ turn, recipe.part, recipe.seed)
+    codes, scales = quantise(folded @ turn, codebook)
     keys, checks = checksums(terms)
     order = np.argsort(keys)
     rows = np.concatenate([order, np.arange(len(terms), len(table))])
     none = np.zeros(recipe.dim, np.float32)
-    return Weights(codebook, keys[order], scales[rows], checks[order], codes[rows], *layer.quantised(turned), none)
+    return Weights(codebook, keys[order], scales[rows], checks[order], codes[rows], *layer.quantised(turn), none)
 
 
 def shifted(weights: Weights, corpus: Corpus, recipe: Recipe) -> Weights:

@@ -167,6 +167,25 @@ def test_forward_is_the_sum_of_rows():
         torch.testing.assert_close(vector, total / total.norm() if units else total)
 
 
+def test_the_table_and_the_layer_are_the_mean_of_the_last_steps(monkeypatch):
+    seen = []
+    add = training._Mean.add
+
+    def spied(mean):
+        add(mean)
+        seen.append([tensor.detach().numpy().copy() for tensor in mean._tensors])
+
+    monkeypatch.setattr(training._Mean, "add", spied)
+    recipe = dataclasses.replace(SMALL, steps=40, averaged=0.5)
+    terms = training.choose_terms(FULL, recipe)
+    table, layer = training.train_floats(FULL, terms, recipe, HashingEmbedder(64), silent)
+    assert len(seen) == 3  # after the last step, 10 before it, and 20
+    found = [table, *(tensor.detach().numpy() for tensor in layer.parameters)]
+    for mean, *steps in zip(found, *seen, strict=True):
+        np.testing.assert_allclose(mean, np.mean(steps, axis=0), atol=1e-6)
+        assert (steps[0] != steps[-1]).any()
+
+
 def test_the_file_s_layer_does_what_the_trained_one_did():
     import torch
 
@@ -180,7 +199,7 @@ def test_the_file_s_layer_does_what_the_trained_one_did():
         layer.outer += torch.from_numpy(rng.normal(size=(40, 24)).astype(np.float32)) / 6
         layer.offsets += torch.from_numpy(rng.normal(size=40).astype(np.float32)) / 3
         expected = layer(torch.from_numpy(units)).numpy()
-    turned = rotation(24, 3)
+    turned = rotation(rng.normal(size=(100, 24)).astype(np.float32), 3)
     inner, outer, gains, offsets, out_gains = layer.quantised(turned)
     file = dataclasses.replace(
         random_weights(dim=24, width=40),
