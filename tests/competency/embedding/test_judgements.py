@@ -10,11 +10,13 @@ FILE = Path(__file__).parents[3] / "benchmarks" / "data" / "judgements.tsv"
 LINES = [line.split("\t") for line in FILE.read_text("utf-8").splitlines() if line and not line.startswith("#")][1:]
 # MODEL_CARD.md says what they have in common
 KNOWN_FAILURES = {
-    # a practice and a tool, a method and its certificate
+    # a practice and a tool, an abbreviation that nobody wrote down
     ("CI/CD", "GitLab CI"),
     ("CI/CD", "Jenkins"),
-    ("Project Management", "PMP Certification"),
+    ("Accounts Payable", "AP Processing"),
     # lures: a common word with two meanings, or none of its own
+    ("Account Management", "Accounting"),
+    ("Accounting", "Account Management"),
     ("Network Administration", "Business Networking"),
     ("Deep Learning", "Deep Cleaning"),
     ("Sales", "Sales Tax"),
@@ -29,21 +31,17 @@ KNOWN_FAILURES = {
     ("Database Administration", "Business Administration"),
     ("System Administration", "Medication Administration"),
     ("Cybersecurity", "Security Guarding"),
-    ("Penetration Testing", "Market Penetration Strategy"),
     ("Financial Auditing", "SEO Auditing"),
     ("Fixed Asset Accounting", "Digital Asset Management"),
     ("Stock Trading", "Stock Replenishment"),
     ("Pipeline Management", "Pipeline Welding"),
-    ("Sales Forecasting", "Weather Forecasting"),
     ("Product Marketing", "Product Assembly"),
     ("Copywriting", "Copyright Law"),
     ("Presentation Skills", "Food Presentation"),
     ("Lead Generation", "Lead Paint Removal"),
     ("Patient Care", "Lawn Care"),
     ("Employee Training", "Model Training"),
-    ("Performance Management", "Performance Testing"),
     ("Market Access", "Microsoft Access"),
-    ("Data Entry", "Market Entry Strategy"),
 }
 
 
