@@ -285,7 +285,7 @@ def report(figures: dict[str, Any]) -> str:
             "| candidates | partitions | workers | time | sent | files |",
             "| ---: | ---: | ---: | ---: | ---: | ---: |",
             *(
-                f"| {row['candidates']:,} | {row['partitions']:,} | {row['workers']} | {row['seconds']:,.0f} s | "
+                f"| {row['candidates']:,} | {row['partitions']:,} | {row['workers']} | {row['seconds']:,.3g} s | "
                 f"{format_bytes(row['sent'])} | {format_bytes(row['files'])} |"
                 for row in figures["far"]
             ),
