@@ -27,7 +27,6 @@ __all__ = ["CandidatePool", "Items", "key_checksum"]
 _PROGRESS_EVERY = 4096  # candidates
 _BLOCK = 4096  # embeddings checked at a time
 _NAMES = 256  # decoded at a time
-_DOMAIN_CODES = {domain: code for code, domain in enumerate(DOMAINS)}
 _LENGTH_TOLERANCE = 1.01e-3  # that of `embed`, with room for the rounding of its float32 sums
 
 
@@ -164,7 +163,7 @@ class CandidatePool:
         if not_given.any():
             names = self.item_name.take(items[not_given])
             for name in np.unique(names[self._domain_of_name.take(names) < 0]).tolist():
-                self._domain_of_name[name] = _DOMAIN_CODES[classify(self.name(name))]
+                self._domain_of_name[name] = DOMAINS.index(classify(self.name(name)))
             domain[not_given] = self._domain_of_name.take(names)
         return domain
 

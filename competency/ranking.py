@@ -438,7 +438,7 @@ class Ranker:
         self._model = model
         self._required = required
         self.units = units
-        self.codes = codes
+        self._codes = codes
         self.pool = pool
         self.plan = plan
         self._sizes = sizes
@@ -462,9 +462,9 @@ class Ranker:
     @functools.cached_property
     def _usual(self) -> Array:
         """Of each requirement the bound that an average candidate has one skill above, shape (n_required,)."""
-        above = len(self.codes) * len(self.pool) / len(self.pool.items)
+        above = len(self._codes) * len(self.pool) / len(self.pool.items)
         usual = np.empty(self.n_required)
-        for place, (column, bounds) in enumerate(zip(self.codes.T, self._bounds, strict=True)):
+        for place, (column, bounds) in enumerate(zip(self._codes.T, self._bounds, strict=True)):
             n_above = np.add.accumulate(np.bincount(column, minlength=256)[::-1])[::-1]
             usual[place] = bounds[np.count_nonzero(n_above > above) - 1]
         return usual
@@ -472,8 +472,8 @@ class Ranker:
     def gains(self) -> NDArray[np.float32]:
         """What each name adds to the usual bound of an overall score at most, shape (n_name,)."""
         more = (np.maximum(self._bounds - self._usual[:, None], 0) / self.n_required).astype(np.float32)
-        gains = np.zeros(len(self.codes), np.float32)
-        for column, of_code in zip(self.codes.T, more, strict=True):
+        gains = np.zeros(len(self._codes), np.float32)
+        for column, of_code in zip(self._codes.T, more, strict=True):
             gains += of_code.take(column)
         return gains
 
@@ -518,7 +518,7 @@ class Ranker:
                 n_active -= 1
             active = slice(0, n_active)
             names = self.pool.item_name.take(self.pool.items.take(starts[active] + place))
-            self.codes.take(names, axis=0, out=found[active], mode="clip")
+            self._codes.take(names, axis=0, out=found[active], mode="clip")
             np.maximum(best[active], found[active], out=best[active])
         return best
 
@@ -601,7 +601,7 @@ class Ranker:
         n_pair, size = items.shape
         columns = self.pool.item_columns
         ratios, level = used_levels(columns.ratios, columns.level.take(items).astype(np.intp))
-        codes = self.codes[self.pool.item_name.take(items)]
+        codes = self._codes[self.pool.item_name.take(items)]
         best = _largest(codes)
         of_level = (level[:, None] == np.arange(len(ratios))[:, None]).astype(np.float64)
         cells = codes + (256 * level)[:, :, None]
@@ -629,7 +629,7 @@ class Ranker:
 
     def _score_exactly(self, items: NDArray[np.int32]) -> Array:
         names = self.pool.item_name.take(items).astype(np.intp)
-        named = (self.codes[names] == _NAMED).any(axis=1)
+        named = (self._codes[names] == _NAMED).any(axis=1)
         similarities = cosine_rows(self.units[None], self.pool.embeddings, names)
         return self._model.score(similarities, self._requirements(named), self._columns(items)).overall
 
@@ -674,7 +674,7 @@ class Ranker:
     @functools.cached_property
     def _named(self) -> list[tuple[int, int]]:
         """Names that are a required one, and which."""
-        return [(int(name), int(column)) for name, column in np.argwhere(self.codes == _NAMED)]
+        return [(int(name), int(column)) for name, column in np.argwhere(self._codes == _NAMED)]
 
 
 def _largest(cells: NDArray[_Number]) -> NDArray[_Number]:
