@@ -82,12 +82,12 @@ class Levels:
 
     @functools.cached_property
     def search_table(self) -> Array:
-        """Distribution function at the nodes and, behind the last level, ones: shape (n_level + 1, n_node).
+        """Distribution function at the nodes, shape (n_level, n_node).
 
         At the two ends it is beyond 0 and 1, so that every probability has a node before and one behind it.
         """
-        table = np.vstack([self.curves[:, 0].T, np.ones(len(_NODES))])
-        table[:-1, 0], table[:-1, -1] = -1, 2
+        table = self.curves[:, 0].T.copy()
+        table[:, 0], table[:, -1] = -1, 2
         return table
 
 
@@ -145,7 +145,6 @@ _NARROW = 11.5  # alpha + beta; those of the default prior are 11 at most
 _NEWTON_STEP = 1e-9
 _MOST_STEPS = 60  # halving alone needs 24, from the widest bracket
 _MOST_ROWS = 25  # at one time: a row is looked for among all nodes
-_HEIGHTS = 4.0 * np.arange(_MOST_ROWS)[:, None]  # of the rows of a search table, which spans 3
 
 
 def _make_nodes() -> Array:
@@ -154,7 +153,6 @@ def _make_nodes() -> Array:
 
 
 _NODES = _make_nodes()
-_FIRST_NODES = len(_NODES) * np.arange(_MOST_ROWS)
 _ENDS = np.array([-1, 0])[:, None, None]  # of a bracket, from its upper one
 
 
@@ -185,11 +183,10 @@ def mixture_quantiles(weights: Array, levels: Levels, probabilities: Array) -> A
     The rational function of Gregory and Delbourgo (1982), "Piecewise rational quadratic interpolation to monotonic
     data", has the values and the slopes of the quantile function at both ends of a bracket, and never turns back.
     """
-    scaled = np.empty((len(weights), len(levels.ratio) + 1))  # the last column is for the search
-    np.divide(weights, np.add.reduce(weights, axis=1, keepdims=True), out=scaled[:, :-1])
+    scaled = weights / np.add.reduce(weights, axis=1, keepdims=True)
     p = probabilities[:, None]  # arrays have the shape (n_probability, n_mixture) from here on
     ends = _upper_nodes(scaled, levels.search_table, p) + _ENDS  # of the brackets, shape (2, n_probability, n_mixture)
-    at_ends = np.matmul(levels.curves.take(ends, axis=0), scaled[:, :-1, None])
+    at_ends = np.matmul(levels.curves.take(ends, axis=0), scaled[..., None])
     cdf, density = at_ends[..., 0, 0], at_ends[..., 1, 0]
     low, high = _NODES.take(ends)
     width = high - low
@@ -205,20 +202,16 @@ def mixture_quantiles(weights: Array, levels: Levels, probabilities: Array) -> A
     if levels.narrow or np.maximum.reduce(bend, axis=None) > _BENT:
         bent = ((np.maximum(bend[0], bend[1]) > _BENT) | levels.narrow) & (width > _LEAST_NODE)
         of_p, of_row = bent.nonzero()
-        x[bent] = _newton(probabilities[of_p], scaled[of_row, :-1], levels, low[bent], high[bent], x[bent])
+        x[bent] = _newton(probabilities[of_p], scaled[of_row], levels, low[bent], high[bent], x[bent])
     return x.T
 
 
 def _upper_nodes(weights: Array, search_table: Array, p: Array) -> NDArray[np.intp]:
-    """The first node behind each quantile, shape (n_probability, n_mixture); the last column of `weights` is filled."""
+    """The first node behind each quantile, shape (n_probability, n_mixture)."""
     upper = np.empty((len(p), len(weights)), np.intp)
     for start in range(0, len(weights), _MOST_ROWS):
-        # each row stands higher than the one before: all of them are one ascending array
-        rows = weights[start : start + _MOST_ROWS]
-        height = _HEIGHTS[: len(rows)]
-        rows[:, -1:] = height
-        found = rows.dot(search_table).ravel().searchsorted(p + height[:, 0])
-        np.subtract(found, _FIRST_NODES[: len(rows)], out=upper[:, start : start + _MOST_ROWS])
+        rows = slice(start, start + _MOST_ROWS)
+        upper[:, rows] = (weights[rows].dot(search_table) >= p[..., None]).argmax(axis=2)
     return upper
 
 
