@@ -21,11 +21,11 @@ _ONE = np.float32(1)
 
 def vectors_at_a_time(n_required: int) -> int:
     """Vectors of candidate skills that are in memory together, for one pair."""
-    return max(n_required // 2, _LEAST_VECTORS)
+    return max(n_required, _LEAST_VECTORS)
 
 
 def _blocks(n_required: int, n_candidate: int) -> Iterator[slice]:
-    """Blocks of candidate skills; their vectors take about half the memory of those of the required skills."""
+    """Blocks of candidate skills; their vectors take about as much memory as those of the required skills."""
     step = vectors_at_a_time(n_required)
     for start in range(0, n_candidate, step):
         yield slice(start, min(start + step, n_candidate))
@@ -41,15 +41,14 @@ def _cosines(products: NDArray[np.float32]) -> NDArray[np.float64]:
 def similarity_rows(embedder: Embedder, required: Sequence[Skill], candidate: Sequence[Skill]) -> NDArray[np.float64]:
     """Cosine similarities of one pair, shape (n_required, n_candidate)."""
     names = [skill.name for skill in chain(required, candidate)]
-    n_required = len(required)
-    products = np.empty((n_required, len(candidate)), np.float32)
-    units = np.empty((0, embedder.dim), np.float32)
-    for block in _blocks(n_required, len(candidate)):
-        # the first block together with the required skills: one call for a small pair
-        start = n_required + block.start if block.start else 0
-        vectors = embed(embedder, names[start : n_required + block.stop])
-        if not block.start:
-            units, vectors = vectors[:n_required], vectors[n_required:]
+    n_required, n_candidate = len(required), len(candidate)
+    if n_candidate <= vectors_at_a_time(n_required):
+        vectors = embed(embedder, names)  # all in one call
+        return _cosines(vectors[:n_required] @ vectors[n_required:].T)
+    units = embed(embedder, names[:n_required])
+    products = np.empty((n_required, n_candidate), np.float32)
+    for block in _blocks(n_required, n_candidate):
+        vectors = embed(embedder, names[n_required + block.start : n_required + block.stop])
         products[:, block] = units @ vectors.T
         del vectors  # before the next ones are made
     del units
