@@ -96,13 +96,14 @@ class MatchResult:
 
     def _spelled_the_same(self) -> list[tuple[int, int]]:
         """Places of the required and the candidate skills whose names are identical."""
-        places: dict[str, list[int]] = {}
-        for j in self._scores.required.named[self._rows].nonzero()[0].tolist():
-            places.setdefault(self.required[j].name, []).append(j)
+        named = self._scores.required.named[self._rows].nonzero()[0].tolist()
+        places: dict[str, list[int]] = {self.required[j].name: [] for j in named}
         if not places:
             return []
-        found = [i for i, skill in enumerate(self.candidate) if skill.name in places]
-        return [(j, i) for i in found for j in places[self.candidate[i].name]]
+        candidate = self.candidate
+        for i in [i for i in range(len(candidate)) if candidate[i].name in places]:  # enumerate would make tuples
+            places[candidate[i].name].append(i)
+        return [(j, i) for j in named for i in places[self.required[j].name]]
 
     @property
     def skill_scores(self) -> Sequence[SkillScore]:
