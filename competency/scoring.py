@@ -230,13 +230,20 @@ class Model:
         """
         mean, second_moment, direct, exceed = sums[1:] / sums[0]
         variance = second_moment - mean * mean
-        probability = self._similar(best, required, main_domain, mean, variance, direct, exceed)
+        band = self._limits.searchsorted(best)
+        constant, slope, square, cap = self._curves.take(band, axis=2)
+        boost, bonus, base = np.minimum(constant + best * (slope + best * square), cap)
+        bonus *= self._domain_factor[band, required.domain, main_domain]
+        probability = self._similar(best, required, boost, bonus, mean, variance, direct, exceed)
 
-        dissimilar = (best < self.config.dissimilar.below).nonzero()[0]
-        if len(dissimilar):
-            mean[dissimilar] = self._dissimilar(best[dissimilar], required.pair[dissimilar], candidates)
-            probability[dissimilar] = mean[dissimilar]
-            variance[dissimilar] = self.config.dissimilar.variance
+        rule = self.config.dissimilar
+        dissimilar = best < rule.below
+        if np.count_nonzero(dissimilar):
+            highest = candidates.levels.ratio.take(np.maximum.reduce(candidates.level, axis=1)).take(required.pair)
+            base *= 1 + rule.level_weight * highest
+            np.minimum(base, 1.0, out=base)
+            for array, value in ((probability, base), (mean, base), (variance, rule.variance)):
+                np.copyto(array, value, where=dissimilar)
         probability = self._adjusted(probability, variance, best)
         return self._overall(probability, best, required, candidates), probability, mean, variance
 
@@ -319,21 +326,18 @@ class Model:
         self,
         best: Array,
         required: Requirements,
-        main_domain: Codes,
+        boost: Array,
+        bonus: Array,
         mean: Array,
         variance: Array,
         direct: Array,
         exceed: Array,
     ) -> Array:
-        """Scores of rows that a mixture predicts the proficiency of."""
+        """Scores of rows that a mixture predicts the proficiency of; `bonus` has the factor of the domains in it."""
         rule = self.config.same_skill
-        band = self._limits.searchsorted(best)
-        constant, slope, square, cap = self._curves.take(band, axis=2)
-        boost, bonus = np.minimum(constant + best * (slope + best * square), cap)
         constant, slope, cap = self._shares.take(mean >= required.threshold, axis=1)
         share = np.minimum((constant + slope * variance) * boost, cap)
-        raw = exceed + share * (direct - exceed)
-        probability: Array = raw * bonus * self._domain_factor[band, required.domain, main_domain]
+        probability: Array = (exceed + share * (direct - exceed)) * bonus
         same = required.named | (best > rule.above)
         if np.count_nonzero(same):
             met = share_met(mean.copy(), required.threshold)
@@ -341,14 +345,6 @@ class Model:
             met += rule.base
             np.copyto(probability, met, where=same)
         return probability
-
-    def _dissimilar(self, best: Array, pair: Codes, candidates: Candidates) -> Array:
-        """Scores of rows that no candidate skill comes near."""
-        rule = self.config.dissimilar
-        highest = candidates.levels.ratio.take(np.maximum.reduce(candidates.level, axis=1)).take(pair)
-        base = np.where(best < rule.far_below, rule.far_base, rule.near_base - (best - rule.far_below))
-        result: Array = np.minimum(base * (1 + rule.level_weight * highest), 1.0)
-        return result
 
     def _adjusted(self, probability: Array, variance: Array, best: Array) -> Array:
         """Probabilities after the strategy's change."""
@@ -463,21 +459,29 @@ def _bands(config: ScoringConfig, penalty: Array) -> tuple[Array, Array, Array]:
     -------
     limits : ndarray of float64, shape (n_band - 1,)
         Ascending.
-    curves : ndarray of float64, shape (4, 2, n_band)
-        Of boost and bonus: constant, slope, factor of the square, and cap.
+    curves : ndarray of float64, shape (4, 3, n_band)
+        Of boost, bonus, and what is the base where the skills are too dissimilar and 0 elsewhere: constant, slope,
+        factor of the square, and cap.
     domain_factor : ndarray of float64, shape (n_band, n_domain, n_domain)
         By the required domain and the main domain.
     """
-    limits = sorted({band.above for bands in (config.boost, config.bonus, config.domain) for band in bands})[1:]
+    rule = config.dissimilar
+    # a similarity that is not below is above the largest number that is
+    below, far_below = math.nextafter(rule.below, -math.inf), math.nextafter(rule.far_below, -math.inf)
+    starts = sorted(
+        {below, far_below} | {b.above for bands in (config.boost, config.bonus, config.domain) for b in bands}
+    )
     curves, factors = [], []
-    for limit in [-math.inf, *limits]:
-        boost = next(band for band in config.boost if limit >= band.above)
-        bonus = next((band for band in config.bonus if limit >= band.above), None)
-        domain = next(band for band in config.domain if limit >= band.above)
+    for start in starts:
+        boost = next(band for band in config.boost if start >= band.above)
+        bonus = next((band for band in config.bonus if start >= band.above), None)
+        domain = next(band for band in config.domain if start >= band.above)
         lowest = (0.0, 0.0, config.lowest_bonus.square, config.lowest_bonus.cap)
-        curves.append([_line(boost), _line(bonus) if bonus else lowest])
+        far, near = (rule.far_base, 0.0, 0.0, math.inf), (rule.near_base + rule.far_below, -1.0, 0.0, math.inf)
+        base = (0.0, 0.0, 0.0, math.inf) if start >= below else near if start >= far_below else far
+        curves.append([_line(boost), _line(bonus) if bonus else lowest, base])
         factors.append(1 - np.minimum(domain.weight * penalty, domain.cap))
-    return np.array(limits), np.array(curves).transpose(2, 1, 0).copy(), np.array(factors)
+    return np.array(starts[1:]), np.array(curves).transpose(2, 1, 0).copy(), np.array(factors)
 
 
 def _line(band: LinearBand) -> tuple[float, float, float, float]:
