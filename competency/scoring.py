@@ -286,8 +286,7 @@ class Model:
         cells *= slope.take(band, out=of_band, mode="clip")
         cells += base.take(band, out=of_band, mode="clip")
         level_weight.take(band, out=of_band, mode="clip")
-        del band
-        of_band *= met.take(level, axis=1)
+        of_band *= met.take(level, axis=1, out=band.view(np.float64), mode="clip")  # bands are not needed any more
         cells += of_band
 
     def weights(self, similarity: NDArray[np.floating], ratio: Array) -> Array:
