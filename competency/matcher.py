@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+from operator import countOf
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,7 +39,7 @@ Codes = NDArray[np.intp]
 
 logger = logging.getLogger("competency")
 
-_STACK_CELLS = 16_384  # similarities that are scored at one time
+_STACK_CELLS = 65_536  # similarities that are scored at one time, and kept as long as one of their results is
 _LARGEST_SIMILARITY = 1.01  # a cosine, with room for the rounding of half-precision vectors
 
 
@@ -50,7 +51,7 @@ def skill_list(role: str, skills: Iterable[Skill]) -> tuple[Skill, ...]:
         raise SkillError(f"{role} skills {shown(skills)}: expected a list of Skill") from None
     if not checked:
         raise SkillError(f"{role} skills []: expected at least one skill")
-    if {*map(type, checked)} == {Skill}:
+    if countOf(map(type, checked), Skill) == len(checked):
         return checked
     for position, skill in enumerate(checked):
         if not isinstance(skill, Skill):

@@ -16,6 +16,7 @@ from competency.skills import Skill
 __all__ = ["cosine_rows", "similarity_rows", "stacked_similarity_rows"]
 
 _LEAST_VECTORS = 32  # of a block
+_MOST_VECTORS = 480  # of pairs whose vectors are in memory together, so that they fit a processor's cache
 _ONE = np.float32(1)
 
 
@@ -78,10 +79,13 @@ def stacked_similarity_rows(
     similarities = np.empty((len(required), places.shape[1]))
     first_row = 0
     for alike in np.split(np.arange(len(places)), np.flatnonzero(np.diff(n_required)) + 1):
-        length = n_required[alike[0]]
-        rows = slice(first_row, first_row + length * len(alike))
-        first_row = rows.stop
-        similarities[rows] = cosine_rows(units[required[rows].reshape(-1, length)], units, places[alike])
+        length = int(n_required[alike[0]])
+        step = max(_MOST_VECTORS // (length + places.shape[1]), 1)
+        for part in np.split(alike, range(step, len(alike), step)):
+            rows = slice(first_row, first_row + length * len(part))
+            first_row = rows.stop
+            vectors = units.take(required[rows], axis=0).reshape(len(part), length, -1)
+            similarities[rows] = cosine_rows(vectors, units, places[part])
     return similarities
 
 
@@ -105,7 +109,10 @@ def cosine_rows(
     """
     n_pair, n_candidate = places.shape
     n_required = required.shape[1]
-    products = np.empty((n_pair, n_required, n_candidate), np.float32)
-    for block in _blocks(n_required, n_candidate):
-        products[:, :, block] = np.matmul(required, units[places[:, block]].swapaxes(1, 2))
+    if n_candidate <= vectors_at_a_time(n_required):
+        products = np.matmul(required, units.take(places, axis=0).swapaxes(1, 2))
+    else:
+        products = np.empty((n_pair, n_required, n_candidate), np.float32)
+        for block in _blocks(n_required, n_candidate):
+            products[:, :, block] = np.matmul(required, units.take(places[:, block], axis=0).swapaxes(1, 2))
     return _cosines(products.reshape(-1, n_candidate))
