@@ -4,6 +4,7 @@
 of attributes lets go of them, so that the peak of the heap would differ from process to process.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
@@ -104,23 +105,21 @@ class SkillLists:
         length = np.array(list(map(len, kept)), np.intp)
         skills = list(chain.from_iterable(kept))
         n_skill = len(skills)
-        # a name's code is where it stands first, then its place among the distinct ones
-        first: dict[str, int] = {}
-        name = np.fromiter(map(first.setdefault, [skill.name for skill in skills], count()), np.intp, n_skill)
-        place = np.empty(n_skill, np.intp)
-        place[list(first.values())] = np.arange(len(first))
-        number: dict[str, int] = {}
-        keys = [number.setdefault(skills[i].key, len(number)) for i in first.values()]
-        name = place.take(name)
+        codes: dict[str, int] = defaultdict(count().__next__)  # numbers names as they come
+        name = np.fromiter(map(codes.__getitem__, [skill.name for skill in skills]), np.intp, n_skill)
+        one = np.empty(len(codes), np.intp)  # place of a skill that has the name
+        one[name] = np.arange(n_skill)
+        keys: dict[str, int] = defaultdict(count().__next__)
+        key = np.array([keys[skills[i].key] for i in one.tolist()], np.intp)
         ratio = np.fromiter([skill.level.ratio for skill in skills], np.float64, n_skill)
         ratios = np.unique(ratio)
         return cls(
-            names=list(first),
+            names=list(codes),
             ratios=ratios,
             start=np.add.accumulate(length) - length,
             length=length,
             name=name,
-            key=np.array(keys, np.intp).take(name),
+            key=key.take(name),
             domain=np.fromiter([_DOMAIN_CODES[skill.resolved_domain] for skill in skills], np.intp, n_skill),
             level=ratios.searchsorted(ratio),
         )
