@@ -28,7 +28,7 @@ from competency.ranking import (
 )
 from competency.result import MatchResult
 from competency.scoring import Model, Scores, check_strategy
-from competency.similarity import cosine_rows, similarity_rows, stacked_similarity_rows
+from competency.similarity import similarity_rows, stacked_similarity_rows
 from competency.skills import Skill
 
 __all__ = ["SkillMatcher", "skill_list"]
@@ -321,9 +321,9 @@ class SkillMatcher:
             found = [all_candidates(ranker, progress) for ranker in rankers]
         else:
             found = best_candidates(rankers, top, progress)
+        skills_of = pool.skills_maker()
         for job, ranker, (positions, scores, n_scored) in zip(jobs, rankers, found, strict=True):
-            best = positions.tolist() if top is not None else []
-            results = tuple(self._match_pooled(job, ranker.units, pool, position) for position in best)
+            results = self._results_pooled(job, ranker, positions, skills_of) if top is not None else ()
             reasons = tuple(map(carriers, results)) if explain else ()
             yield Ranking(positions, scores, results, reasons, n_scored, pool)
 
@@ -347,10 +347,15 @@ class SkillMatcher:
         check_top(top)
         pool.check_embedder(self.embedder)
 
-    def _match_pooled(self, job: Skills, units: NDArray[np.float32], pool: CandidatePool, position: int) -> MatchResult:
-        """The match of a candidate of a pool, by the pool's vectors."""
-        rows = cosine_rows(units[None], pool.embeddings, pool.names_of(position)[None])
-        return self._match(job, pool.skills(position), rows)
+    def _results_pooled(
+        self, job: Skills, ranker: Ranker, positions: Codes, skills_of: Callable[[int], Skills]
+    ) -> tuple[MatchResult, ...]:
+        """The matches of candidates of a pool, many at a time, by the pool's vectors."""
+        results: dict[int, MatchResult] = {}
+        for places, scores in ranker.scores(positions):
+            pairs = [(job, skills_of(position)) for position in positions[places].tolist()]
+            results.update(zip(places.tolist(), self._results(pairs, scores), strict=True))
+        return tuple(results[place] for place in range(len(positions)))
 
     def _match(self, required: Skills, candidate: Skills, similarities: NDArray[np.float64]) -> MatchResult:
         scores = self._model.score(similarities, *columns(required, candidate, self.config.beta))

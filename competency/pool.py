@@ -361,14 +361,12 @@ class CandidatePool:
         PoolError
             Where there is no such position, or the file is damaged.
         """
-        return tuple(self.item_skill(item) for item in self._items_of(position).tolist())
+        return self.skills_maker()(position)
 
-    def names_of(self, position: int) -> NDArray[np.intp]:
-        """Places of the names of a candidate's skills, shape (n_candidate,); errors as for `skills`."""
-        items = self._items_of(position)
-        if items.min() < 0 or items.max() >= len(self.item_name):
-            raise self.damaged(f"items of candidate {position}", f"0 to {len(self.item_name) - 1}")
-        return self.item_name[items].astype(np.intp)
+    def skills_maker(self) -> Callable[[int], tuple[Skill, ...]]:
+        """What `skills` does, but candidates who have the same item share one object."""
+        skill = functools.cache(self.item_skill)
+        return lambda position: tuple(map(skill, self._items_of(position).tolist()))
 
     def check_items(self) -> None:
         """Raise `PoolError` where the items, apart from their names' texts, are damaged."""

@@ -28,7 +28,7 @@ from competency.names import normalise
 from competency.pool import CandidatePool, key_checksum
 from competency.proficiency import MOST_LEVELS, levels_of, moments
 from competency.result import MatchResult
-from competency.scoring import Candidates, Model, Requirements
+from competency.scoring import Candidates, Model, Requirements, Scores
 from competency.similarity import cosine_rows, vectors_at_a_time
 from competency.skills import Skill
 
@@ -49,7 +49,7 @@ _MOST_COLUMNS = 256  # required skills of jobs that share a pass
 _BLOCK_CANDIDATES = 8192  # of a block
 _BY_BYTES = 1024  # bounded by bytes together
 _AT_ONCE = 64  # bounded closely first, of those who are likely; then twice as many, and so on; so many in one stack
-_FEW = 16  # of these that are scored in full together at least
+_FEW = 16  # of these that are scored in full together at least; results that are made together at most
 _BLOCK_ENTRIES = 163_840
 _STACK_BYTES = 1_000_000
 _CLOSELY = 9  # times as much for ranking everyone, where every candidate is in a stack
@@ -256,7 +256,9 @@ class Sizes:
         closely = stacked(self.of_one_bound, _AT_ONCE) + of_level
         exactly = stacked(self.of_one, min(max(n_top, _FEW), _AT_ONCE))
         settling = (48 + 4 * n_jobs) * in_block + noted + max(bounding, 16 * by_bytes + max(closely, exactly))
-        results = sum(n_top * (490 * mean_size + n * (8 * mean_size + 60) + 600) for n in self._lengths)
+        results = sum(n_top * (8 * mean_size + n * (8 * mean_size + 60) + 600) for n in self._lengths)
+        results += 350 * min(n_jobs * n_top * mean_size, len(pool.item_name))  # each skill is one object
+        results += stacked(self.of_one, min(n_top, _FEW))
         return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, gains + adding, gains + settling, results)))
 
     @property
@@ -546,13 +548,21 @@ class Ranker:
 
     def score(self, positions: Codes) -> Array:
         """Overall scores of some candidates, as `SkillMatcher.match` computes them."""
-        return self._in_stacks(positions, self._score_exactly, self._sizes.of_one, _AT_ONCE)
+        overall = np.empty(len(positions))
+        for stack, scores in self.scores(positions, _AT_ONCE):
+            overall[stack] = scores.overall
+        return overall
 
     def score_all(self, block: slice) -> Array:
         """Overall scores of candidates that follow each other, by similarities that are right to 1e-6."""
         Entries.of(self.pool, block)  # checks them
         positions = np.arange(block.start, block.stop)
         return self._in_stacks(positions, self._score_closely, self._sizes.of_one_closely, len(positions))
+
+    def scores(self, positions: Codes, most: int = _FEW) -> Iterator[tuple[Codes, Scores]]:
+        """Scores of some candidates, at most so many together, as `SkillMatcher.match` has them; first their places."""
+        for stack, items in self._stacks(positions, self._sizes.of_one, most):
+            yield stack, self._score_exactly(items)
 
     def _in_stacks(
         self,
@@ -561,16 +571,23 @@ class Ranker:
         of_one: Callable[[int], int],
         most: int,
     ) -> Array:
-        """Scores of some candidates, those of equally many skills together, at most so many."""
+        """Scores of some candidates, a stack at a time."""
         scores = np.empty(len(positions))
+        for stack, items in self._stacks(positions, of_one, most):
+            scores[stack] = score(items)
+        return scores
+
+    def _stacks(
+        self, positions: Codes, of_one: Callable[[int], int], most: int
+    ) -> Iterator[tuple[Codes, NDArray[np.int32]]]:
+        """Places of candidates of equally many skills, at most so many; their items, shape (n_pair, n_candidate)."""
         sizes = self.pool.offsets[positions + 1] - self.pool.offsets[positions]
         for size in np.unique(sizes).tolist():
             places = np.flatnonzero(sizes == size)
             step = min(max(self.plan.stack_bytes // of_one(size), 1), most)
             for start in range(0, len(places), step):
                 stack = places[start : start + step]
-                scores[stack] = score(self.pool.items[self.pool.offsets[positions[stack]][:, None] + np.arange(size)])
-        return scores
+                yield stack, self.pool.items[self.pool.offsets[positions[stack]][:, None] + np.arange(size)]
 
     def _columns(self, items: NDArray[np.int32]) -> Candidates:
         """Columns of candidates by their items, shape (n_pair, n_candidate)."""
@@ -627,11 +644,11 @@ class Ranker:
         bounds = self._model.bound_probabilities(rules, mean, met, exceed, self._required.threshold)
         return self._with_bonus(self._overall(bounds.T), np.full(n_pair, size))
 
-    def _score_exactly(self, items: NDArray[np.int32]) -> Array:
+    def _score_exactly(self, items: NDArray[np.int32]) -> Scores:
         names = self.pool.item_name.take(items).astype(np.intp)
         named = (self._codes[names] == _NAMED).any(axis=1)
         similarities = cosine_rows(self.units[None], self.pool.embeddings, names)
-        return self._model.score(similarities, self._requirements(named), self._columns(items)).overall
+        return self._model.score(similarities, self._requirements(named), self._columns(items))
 
     def _score_closely(self, items: NDArray[np.int32]) -> Array:
         names, candidates = self.pool.item_name.take(items).astype(np.intp), self._columns(items)

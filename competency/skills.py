@@ -111,7 +111,7 @@ class Skill(_Derived):
             raise SkillError(
                 f"skill name {shown(self.name)}: expected at most {MAX_NAME_LENGTH} characters, not {len(self.name)}"
             )
-        if any("\ud800" <= character <= "\udfff" for character in self.name):
+        if not self.name.isascii() and any("\ud800" <= character <= "\udfff" for character in self.name):
             raise SkillError(f"skill name {shown(self.name)}: expected Unicode text without lone surrogates")
         object.__setattr__(self, "key", normalise(self.name))
         if not self.key:
