@@ -46,6 +46,7 @@ _NAMES = 256  # whose codes are made at one time
 _COLUMNS = 32  # of a product that makes them
 _ALONE = 1 << 18  # multiplications of a product that OpenBLAS does not share between threads
 _MOST_COLUMNS = 256  # required skills of jobs that share a pass
+_SAMPLE = 2048  # names at least that say what is usual, of a larger vocabulary
 _BLOCK_CANDIDATES = 8192  # of a block
 _BY_BYTES = 1024  # bounded by bytes together
 _AT_ONCE = 64  # bounded closely first, of those who are likely; then twice as many, and so on; so many in one stack
@@ -464,9 +465,10 @@ class Ranker:
     @functools.cached_property
     def _usual(self) -> Array:
         """Of each requirement the bound that an average candidate has one skill above, shape (n_required,)."""
-        above = len(self._codes) * len(self.pool) / len(self.pool.items)
+        some = self._codes[:: max(len(self._codes) // _SAMPLE, 1)]  # any value would do, this one only spares work
+        above = len(some) * len(self.pool) / len(self.pool.items)
         usual = np.empty(self.n_required)
-        for place, (column, bounds) in enumerate(zip(self._codes.T, self._bounds, strict=True)):
+        for place, (column, bounds) in enumerate(zip(some.T, self._bounds, strict=True)):
             n_above = np.add.accumulate(np.bincount(column, minlength=256)[::-1])[::-1]
             usual[place] = bounds[np.count_nonzero(n_above > above) - 1]
         return usual
@@ -749,8 +751,10 @@ class _Top:
         positions, gains = self._positions[order], self._gains[order]
         self._positions, self._gains = self._positions[:0].copy(), self._gains[:0].copy()
         for start in range(0, len(order), _BY_BYTES):
-            chosen = slice(start, start + _BY_BYTES)
-            self._settle_by_bytes(positions[chosen][gains[chosen] >= ranker.least_gain(self.least)], ranker)
+            n_likely = np.count_nonzero(gains >= ranker.least_gain(self.least))
+            if n_likely <= start:
+                break
+            self._settle_by_bytes(positions[start : min(start + _BY_BYTES, n_likely)], ranker)
 
     def _settle_by_bytes(self, positions: Codes, ranker: Ranker) -> None:
         bounds = ranker.bounds(positions)
