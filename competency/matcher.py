@@ -306,17 +306,14 @@ class SkillMatcher:
         plan: Plan,
         progress: Callable[[int], None] | None,
     ) -> Iterator[Ranking]:
-        skills = [skill for job in jobs for skill in job]
-        units = embed(self.embedder, [skill.name for skill in skills])
-        codes = name_codes(pool, [skill.key for skill in skills], units)
+        units = embed(self.embedder, [skill.name for job in jobs for skill in job])
+        codes = name_codes(pool, [[skill.key for skill in job] for job in jobs], units)
         rankers, start = [], 0
-        for job in jobs:
+        for job, of_job in zip(jobs, codes, strict=True):
             own = slice(start, start + len(job))
             start = own.stop
             requirements, _ = columns(job, job, self.config.beta)
-            of_job = np.ascontiguousarray(codes[:, own])
             rankers.append(Ranker(self._model, requirements, units[own], of_job, pool, sizes, plan))
-        del codes
         if top is None:
             found = [all_candidates(ranker, progress) for ranker in rankers]
         else:

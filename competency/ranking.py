@@ -43,7 +43,7 @@ _NAMED = 255  # code of a name that is the required one
 _STEPS = 260  # of similarities between 0 and 1, each with a code, up to the first that is of the same skill for sure
 _EDGES = np.concatenate([[-1.01], np.arange(249) / _STEPS, [1.01]])  # of the similarities that a code stands for
 _NAMES = 256  # whose codes are made at one time
-_COLUMNS = 32  # of a product that makes them
+_COLUMNS = 32  # of a product that is made in small pieces, which would take twice as long for more of them
 _ALONE = 1 << 18  # multiplications of a product that OpenBLAS does not share between threads
 _MOST_COLUMNS = 256  # required skills of jobs that share a pass
 _SAMPLE = 2048  # names at least that say what is usual, of a larger vocabulary
@@ -242,7 +242,6 @@ class Sizes:
             return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, scoring, 32 * len(pool))))
         n_jobs, n_top, by_bytes = self.n_jobs, min(self._top, len(pool)), min(_BY_BYTES, in_block)
         gains = 4 * (len(pool.item_name) if n_jobs == 1 else n_jobs * n_names)
-        coding += n_column * n_names if n_jobs > 1 else 0
         noted = 12 * n_jobs * in_block if in_block < len(pool) else 0
         adding = (8 if n_jobs == 1 else 12) * skills + (20 + 4 * n_jobs) * in_block + noted
         bounding = (104 + 9 * n_required) * by_bytes + _BUFFERS
@@ -317,29 +316,40 @@ def group_plan(pool: CandidatePool, lengths: Sequence[int], top: int | None, bud
     return sizes, plan
 
 
-def name_codes(pool: CandidatePool, keys: Sequence[str], units: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Codes of the similarities of all names to required ones, shape (n_name, n_required).
+def name_codes(
+    pool: CandidatePool, jobs: Sequence[Sequence[str]], units: NDArray[np.float32]
+) -> list[NDArray[np.uint8]]:
+    """For each job the codes of the similarities of all names to the required ones, shape (n_name, n_required).
 
     Parameters
     ----------
     pool : CandidatePool
         The names.
-    keys : sequence of str
-        The normalised names of the required skills.
-    units : ndarray of float32, shape (n_required, dim)
+    jobs : sequence of sequence of str
+        The normalised names of the required skills of each job.
+    units : ndarray of float32, shape (n_required of all jobs, dim)
         Their vectors, of unit length.
     """
-    codes = np.empty((len(pool.embeddings), len(keys)), np.uint8)
-    for start in range(0, len(codes), _NAMES):
-        block = slice(start, start + _NAMES)
-        products = _small_products(pool.embeddings[block], units)
+    codes = [np.empty((len(pool.embeddings), len(keys)), np.uint8) for keys in jobs]
+    few = len(units) <= _COLUMNS
+    step = _NAMES if few else 4 * _NAMES
+    for start in range(0, len(pool.embeddings), step):
+        block = slice(start, start + step)
+        vectors = pool.embeddings[block]
+        products = _small_products(vectors, units) if few else vectors @ units.T
         products *= _STEPS
         products += 1
-        codes[block] = np.clip(products, 0, len(_EDGES) - 2, out=products)
-    for column, key in enumerate(keys):
-        for name in np.flatnonzero(pool.key_checksums == key_checksum(key)):
-            if normalise(pool.name(int(name))) == key:
-                codes[name, column] = _NAMED
+        np.clip(products, 0, len(_EDGES) - 2, out=products)
+        first = 0
+        for of_job, keys in zip(codes, jobs, strict=True):
+            of_job[block] = products[:, first : first + len(keys)]
+            first += len(keys)
+        del products  # before the next ones are made
+    for of_job, keys in zip(codes, jobs, strict=True):
+        for column, key in enumerate(keys):
+            for name in np.flatnonzero(pool.key_checksums == key_checksum(key)):
+                if normalise(pool.name(int(name))) == key:
+                    of_job[name, column] = _NAMED
     return codes
 
 
@@ -348,12 +358,10 @@ def _small_products(rows: NDArray[np.float32], units: NDArray[np.float32]) -> ND
     dim = rows.shape[1]
     step = max(_ALONE // (_COLUMNS * dim), 1)
     n_piece, whole = len(rows) // step, len(rows) // step * step
-    pieces = rows[:whole].reshape(n_piece, step, dim)
     products = np.empty((len(rows), len(units)), np.float32)
-    for first in range(0, len(units), _COLUMNS):
-        some = slice(first, first + _COLUMNS)
-        products[:whole, some] = np.matmul(pieces, units[some].T).reshape(whole, len(units[some]))
-        np.matmul(rows[whole:], units[some].T, out=products[whole:, some])
+    pieces = rows[:whole].reshape(n_piece, step, dim)
+    np.matmul(pieces, units.T, out=products[:whole].reshape(n_piece, step, len(units)))
+    np.matmul(rows[whole:], units.T, out=products[whole:])
     return products
 
 

@@ -112,7 +112,7 @@ def test_no_score_is_above_its_bound(seed, strategy, config):
     sizes, plan = group_plan(pool, [len(job)], 1, np.inf)
     units = embed(matcher.embedder, [skill.name for skill in job])
     requirements, _ = columns(job, job, config.beta)
-    codes = name_codes(pool, [skill.key for skill in job], units)
+    (codes,) = name_codes(pool, [[skill.key for skill in job]], units)
     ranker = Ranker(matcher._model, requirements, units, codes, pool, sizes, plan)
     scores = by_match(matcher, job, pool)[1]
     everyone = np.arange(len(pool))
@@ -130,14 +130,15 @@ def test_no_score_is_above_its_bound(seed, strategy, config):
 def test_a_code_stands_for_an_interval_that_the_similarity_lies_in(n_required, dim):
     rng = np.random.default_rng(n_required)
     embedder = HashingEmbedder(dim)
-    names = [f"{stem} {i}" for stem in STEMS for i in range(40)]
+    names = [f"{stem} {i}" for stem in STEMS for i in range(150)]
     pool = CandidatePool.build([("a", [Skill(name, ProficiencyLevel(1, 1)) for name in names])], embedder)
     keys = [f"other {name}" for name in rng.choice(names, n_required)]
     units = embed(embedder, keys)
-    codes = name_codes(pool, keys, units)
+    jobs = [keys] if n_required < 70 else [keys[:1], keys[1:]]
+    codes = np.concatenate(name_codes(pool, jobs, units), axis=1)
     similarities = pool.embeddings.astype(np.float64) @ units.T.astype(np.float64)
     low, high = _intervals()
-    assert len(names) > 256
+    assert len(names) > 1024
     assert codes.shape == (len(names), n_required)
     assert (low[codes] <= similarities).all()
     assert (similarities <= high[codes]).all()
