@@ -14,6 +14,7 @@ from competency.embedding import Embedder, default_embedder, embed
 from competency.errors import ConfigError, EmbedderError, PoolError, SimilarityError, SkillError, shown
 from competency.pool import CandidatePool
 from competency.ranking import (
+    Bands,
     Plan,
     Ranker,
     Ranking,
@@ -308,16 +309,17 @@ class SkillMatcher:
     ) -> Iterator[Ranking]:
         units = embed(self.embedder, [skill.name for job in jobs for skill in job])
         codes = name_codes(pool, [[skill.key for skill in job] for job in jobs], units)
+        bands = Bands.of(self._model, sizes.ratios)
         rankers, start = [], 0
         for job, of_job in zip(jobs, codes, strict=True):
             own = slice(start, start + len(job))
             start = own.stop
             requirements, _ = columns(job, job, self.config.beta)
-            rankers.append(Ranker(self._model, requirements, units[own], of_job, pool, sizes, plan))
+            rankers.append(Ranker(self._model, requirements, units[own], of_job, pool, bands, sizes, plan))
         if top is None:
             found = [all_candidates(ranker, progress) for ranker in rankers]
         else:
-            found = best_candidates(rankers, top, progress)
+            found = best_candidates(rankers, top, sizes.by_item, progress)
         skills_of = pool.skills_maker()
         for job, ranker, (positions, scores, n_scored) in zip(jobs, rankers, found, strict=True):
             results = self._results_pooled(job, ranker, positions, skills_of) if top is not None else ()

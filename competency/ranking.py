@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
 from competency import families
-from competency.columns import candidate_columns, used_levels
+from competency.columns import candidate_columns
 from competency.domains import DOMAINS
 from competency.errors import ConfigError, shown
 from competency.names import normalise
@@ -46,17 +46,20 @@ _NAMES = 256  # whose codes are made at one time
 _COLUMNS = 32  # of a product that is made in small pieces, which would take twice as long for more of them
 _ALONE = 1 << 18  # multiplications of a product that OpenBLAS does not share between threads
 _MOST_COLUMNS = 256  # required skills of jobs that share a pass
+_OTHER = np.array([0.0, 1.0, 0.0, -1.0])  # the rule of a requirement that is predicted as another skill, with factor 1
+_LEVELS = 128  # whose moments are made together
 _SAMPLE = 2048  # names at least that say what is usual, of a larger vocabulary
+_ITEMS = 8192  # whose gains are looked up together
 _BLOCK_CANDIDATES = 8192  # of a block
 _BY_BYTES = 1024  # bounded by bytes together
 _AT_ONCE = 64  # bounded closely first, of those who are likely; then twice as many, and so on; so many in one stack
 _FEW = 16  # of these that are scored in full together at least; results that are made together at most
+_FEW_LEVELS = 64  # that any number of candidates are scored in full with
 _BLOCK_ENTRIES = 163_840
 _STACK_BYTES = 1_000_000
 _CLOSELY = 9  # times as much for ranking everyone, where every candidate is in a stack
 _BUFFERS = 20_000  # bytes that numpy casts through
-_CLOSE_BUFFERS = 90_000  # likewise, where similarities become weights
-_OF_LEVEL = 2_300  # bytes for a level, of the weights that each code may have
+_CLOSE_BUFFERS = 140_000  # likewise, where similarities become weights
 _OBJECTS = 15_000  # bytes of all that is not an array
 
 
@@ -221,8 +224,8 @@ class Sizes:
         self._top = top
         self.ratios = pool.item_columns.ratios
 
-    def plan(self, share: float) -> Plan:
-        """The plan with blocks of a share of their usual size."""
+    def plan(self, share: float, certain: bool = False) -> Plan:
+        """The plan with blocks of a share of their usual size; if `certain`, the peak is the highest that may be."""
         pool, n_required, n_column = self._pool, self._n_required, sum(self._lengths)
         mean_size = len(pool.items) / len(pool)
         n_candidates = min(max(int(share * _BLOCK_CANDIDATES), 1), len(pool))
@@ -232,7 +235,7 @@ class Sizes:
         skills = min(in_block * mean_size, n_entries)
 
         n_names = len(pool.embeddings)
-        fixed = n_column * (n_names + 8 * 256 + 4 * pool.dim) + _OBJECTS
+        fixed = n_column * (n_names + 8 * 256 + 4 * pool.dim + 24 * self._n_band) + 16 * 256 * self._n_band + _OBJECTS
         coding = 20 * n_column * min(n_names, _NAMES)
         if self._top is None:
             stack *= _CLOSELY
@@ -241,24 +244,25 @@ class Sizes:
             scoring = max(min(stack, one * in_block), largest) + 24 * in_block + 8 * len(pool) + _CLOSE_BUFFERS
             return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, scoring, 32 * len(pool))))
         n_jobs, n_top, by_bytes = self.n_jobs, min(self._top, len(pool)), min(_BY_BYTES, in_block)
-        gains = 4 * (len(pool.item_name) if n_jobs == 1 else n_jobs * n_names)
+        gains = 4 * (len(pool.item_name) if self.by_item else n_jobs * n_names)
         noted = 12 * n_jobs * in_block if in_block < len(pool) else 0
-        adding = (8 if n_jobs == 1 else 12) * skills + (20 + 4 * n_jobs) * in_block + noted
+        adding = (8 if self.by_item else 12) * skills + (20 + 4 * n_jobs) * in_block + noted
         bounding = (104 + 9 * n_required) * by_bytes + _BUFFERS
 
-        def stacked(of_one: Callable[[int], int], at_once: int) -> int:
-            together = of_one(math.ceil(mean_size)) * min(in_block, at_once)
-            return int(max(min(stack, together), of_one(pool.most_skills)))
+        size, largest = math.ceil(mean_size), pool.most_skills
+        bound = self.of_one_bound
+        closely = max(min(stack, bound(size) * min(in_block, _AT_ONCE)), bound(largest))
 
-        # the weights of all codes are gone when the second sums of the stack are made
-        n_stack = min(max(stack // self.of_one_bound(math.ceil(mean_size)), 1), in_block, _AT_ONCE)
-        of_level = max(_OF_LEVEL - 4 * n_required * n_stack, 0) * self._n_level(pool.most_skills)
-        closely = stacked(self.of_one_bound, _AT_ONCE) + of_level
-        exactly = stacked(self.of_one, min(max(n_top, _FEW), _AT_ONCE))
-        settling = (48 + 4 * n_jobs) * in_block + noted + max(bounding, 16 * by_bytes + max(closely, exactly))
+        def exactly(at_once: int) -> int:
+            together = min(max(stack // self.of_one(size), 1), at_once, self.at_once(size), in_block)
+            n_level = self._n_level(size * together, certain)
+            return max(together * self.of_one(size, n_level), self.of_one(largest, self._n_level(largest, certain)))
+
+        bounded = 16 * by_bytes + max(closely, exactly(max(n_top, _FEW)))
+        settling = (48 + 4 * n_jobs) * in_block + noted + max(bounding, bounded)
         results = sum(n_top * (8 * mean_size + n * (8 * mean_size + 60) + 600) for n in self._lengths)
-        results += 350 * min(n_jobs * n_top * mean_size, len(pool.item_name))  # each skill is one object
-        results += stacked(self.of_one, min(n_top, _FEW))
+        results += 300 * min(n_jobs * n_top * mean_size, len(pool.item_name))  # each skill is one object
+        results += exactly(min(n_top, _FEW))
         return Plan(n_candidates, n_entries, stack, int(fixed + max(coding, gains + adding, gains + settling, results)))
 
     @property
@@ -266,28 +270,82 @@ class Sizes:
         """How many jobs are ranked for together."""
         return len(self._lengths)
 
-    def _n_level(self, size: int) -> int:
-        """Levels that candidates of so many skills are scored with together, at most."""
-        return min(len(self.ratios), max(MOST_LEVELS, size * _AT_ONCE))
+    @property
+    def by_item(self) -> bool:
+        """Whether gains are looked up by items: for one job few enough numbers for the cache; not for a small pool."""
+        return self.n_jobs == 1 and len(self._pool.item_name) < len(self._pool.items)
 
-    def of_one(self, size: int) -> int:
-        """What scoring one candidate in full takes."""
+    @property
+    def _n_band(self) -> int:
+        """Bands of levels that candidates are bounded with."""
+        return min(len(self.ratios), MOST_LEVELS)
+
+    def at_once(self, size: int) -> int:
+        """How many candidates of so many skills are scored in full together at most.
+
+        The levels of all of them take memory for each: where a pool has many, few are scored together.
+        """
+        return _AT_ONCE if len(self.ratios) <= _FEW_LEVELS else -(-_FEW_LEVELS // size)
+
+    def _n_level(self, n_skills: int, certain: bool) -> int:
+        """Levels that candidates of so many skills in all are scored with: at most, or those of a random draw."""
+        n_level = len(self.ratios)
+        if n_level <= MOST_LEVELS:  # all are looked at
+            return n_level
+        return min(n_level, n_skills if certain else math.ceil(n_level * -math.expm1(-n_skills / n_level)))
+
+    def of_one(self, size: int, n_level: int | None = None) -> int:
+        """What scoring one candidate in full takes, with so many levels; by default with as many as there may be."""
         n_required, dim = self._n_required, self._pool.dim
+        if n_level is None:
+            n_level = self._n_level(size * self.at_once(size), certain=True)
         vectors = min(size, vectors_at_a_time(n_required)) * 4 * (dim + n_required)
         products = 4 * n_required * size + vectors
-        n_level = self._n_level(size)
         return 64 * size + max(products, n_required * (8 * size + 120 * n_level + 80))
 
     def of_one_bound(self, size: int) -> int:
         """What bounding one candidate by all its similarities and levels takes."""
-        n_level = self._n_level(size)
-        summing = 8 * n_level * size + self._n_required * (17 * size + 16 * n_level)
-        return 16 * size + max(summing, self._n_required * (16 * n_level + 190))
+        n_required, n_band = self._n_required, self._n_band
+        summing = n_required * (17 * size + 16 * n_band) + 8 * n_band * size
+        return 16 * size + max(25 * n_required * size, summing, n_required * (24 * n_band + 90))
 
     def of_one_closely(self, size: int) -> int:
         """What scoring one candidate by the similarities of all names takes."""
         summing = max(12 * size + 8, 8 * (size + 1 + max(len(self.ratios), 1 + min(size, len(DOMAINS)))))
-        return 64 * size + self._n_required * max(summing, 280)
+        return 50 * size + self._n_required * max(summing, 280)
+
+
+class Bands(NamedTuple):
+    """Levels that candidates are bounded with as one: time and memory do not depend on how many levels there are.
+
+    Parameters
+    ----------
+    of_level : ndarray of intp, shape (n_level,)
+        The band of each level of a pool, ascending.
+    weights : ndarray of complex128, shape (n_band, 256)
+        The least weight in a mixture that a skill of a band and a code may have, and, as imaginary part, how much more
+        it may be.
+    """
+
+    of_level: Codes
+    weights: NDArray[np.complex128]
+
+    @classmethod
+    def of(cls, model: Model, ratios: Array) -> Self:
+        """Bands of as many levels each, of those whose ratios are given, ascending."""
+        n_band = min(len(ratios), MOST_LEVELS)
+        of_level = np.arange(len(ratios)) * n_band // len(ratios)
+        first = of_level.searchsorted(np.arange(n_band))
+        ends = ratios[first], ratios[np.append(first[1:], len(ratios)) - 1]
+        (least, other), (most, another) = (
+            [model.weights(similarity, ratio[:, None]) for ratio in ends] for similarity in _intervals()
+        )
+        np.minimum(least, other, out=least)
+        np.maximum(most, another, out=most)
+        most -= least
+        weights = np.empty(least.shape, np.complex128)
+        weights.real, weights.imag = least, most
+        return cls(of_level, weights)
 
 
 def group_plan(pool: CandidatePool, lengths: Sequence[int], top: int | None, budget: float) -> tuple[Sizes, Plan]:
@@ -304,16 +362,16 @@ def group_plan(pool: CandidatePool, lengths: Sequence[int], top: int | None, bud
     n_jobs = 1 if top is None else max(bisect_right(list(accumulate(lengths)), _MOST_COLUMNS), 1)
     while True:
         sizes = Sizes(pool, lengths[:n_jobs], top)
-        plan, share = sizes.plan(1.0), 1.0
-        if plan.peak_bytes <= budget or n_jobs == 1:
+        most, share = sizes.plan(1.0, certain=True), 1.0
+        if most.peak_bytes <= budget or n_jobs == 1:
             break
         n_jobs //= 2
-    while plan.peak_bytes > budget:
+    while most.peak_bytes > budget:
         share *= 0.8
         if share * _STACK_BYTES < 1:
-            raise ConfigError(f"memory_budget of {budget:.0f} bytes: expected at least {plan.peak_bytes}")
-        plan = sizes.plan(share)
-    return sizes, plan
+            raise ConfigError(f"memory_budget of {budget:.0f} bytes: expected at least {most.peak_bytes}")
+        most = sizes.plan(share, certain=True)
+    return sizes, sizes.plan(share)
 
 
 def name_codes(
@@ -430,6 +488,8 @@ class Ranker:
         Codes of the similarities of all names to them.
     pool : CandidatePool
         The pool.
+    bands : Bands
+        Of the levels in the pool.
     sizes : Sizes
         What the heap consists of.
     plan : Plan
@@ -443,6 +503,7 @@ class Ranker:
         units: NDArray[np.float32],
         codes: NDArray[np.uint8],
         pool: CandidatePool,
+        bands: Bands,
         sizes: Sizes,
         plan: Plan,
     ) -> None:
@@ -455,15 +516,30 @@ class Ranker:
         self._sizes = sizes
         self._rules = model.bound_rules(*_intervals(), sizes.ratios[-1])
         self._rules[1, _NAMED] = 0  # the same skill, or a dissimilar one
-        levels = levels_of(tuple(sizes.ratios.tolist()), model.config.beta)
-        # all that a mixture is summed with is at most what its best level has
-        _, mean, _, met, exceed = moments(required.thresholds, levels).max(axis=0)[:, required.threshold_code]
-        rules = self._rules[:, None]
-        # of each requirement's probability, by the code of its best similarity
+        self._bands = bands
+        mean, met, exceed = self._highest_moments()
+        # Of a mixture that predicts another skill, and of one that predicts the same: what its sum bounds. One code may
+        # be of either.
+        other = model.bound_probabilities(_OTHER, mean, met, exceed, required.threshold)
+        self._highest = np.concatenate([other, mean, np.maximum(other, mean)], axis=1)
+        of_same, of_other = self._rules[2] > 0, self._rules[1] > 0
+        self._first_column = self.n_required * np.where(of_same, np.where(of_other, 2, 1), 0)
+        # of each requirement's probability, by the code of its best similarity: no mixture is above its best level
         self._bounds = model.bound_probabilities(
-            rules, mean[:, None], met[:, None], exceed[:, None], required.threshold[:, None]
+            self._rules[:, None], mean[-1, :, None], met[-1, :, None], exceed[-1, :, None], required.threshold[:, None]
         )
         self._n_domain = len(set(required.domain.tolist()))
+
+    def _highest_moments(self) -> NDArray[np.float64]:
+        """Mean, share met and probability of more, the highest up to each band, shape (3, n_band, n_required)."""
+        ratios, band = self._sizes.ratios, self._bands.of_level
+        highest = np.zeros((len(self._bands.weights), 3, len(self._required.thresholds)))
+        for start in range(0, len(ratios), _LEVELS):
+            some = slice(start, start + _LEVELS)
+            levels = levels_of(tuple(ratios[some].tolist()), self._model.config.beta)
+            np.maximum.at(highest, band[some], moments(self._required.thresholds, levels)[:, [1, 3, 4]])
+        np.maximum.accumulate(highest, axis=0, out=highest)
+        return highest.take(self._required.threshold_code, axis=2).swapaxes(0, 1)
 
     @property
     def n_required(self) -> int:
@@ -554,7 +630,7 @@ class Ranker:
 
     def closer_bounds(self, positions: Codes) -> Array:
         """Upper bounds of the overall scores of some candidates, by all their similarities and levels."""
-        return self._in_stacks(positions, self._bound_closely, self._sizes.of_one_bound, _AT_ONCE)
+        return self._in_stacks(positions, self._bound_closely, self._sizes.of_one_bound, lambda _: _AT_ONCE)
 
     def score(self, positions: Codes) -> Array:
         """Overall scores of some candidates, as `SkillMatcher.match` computes them."""
@@ -567,11 +643,13 @@ class Ranker:
         """Overall scores of candidates that follow each other, by similarities that are right to 1e-6."""
         Entries.of(self.pool, block)  # checks them
         positions = np.arange(block.start, block.stop)
-        return self._in_stacks(positions, self._score_closely, self._sizes.of_one_closely, len(positions))
+        return self._in_stacks(positions, self._score_closely, self._sizes.of_one_closely, lambda _: len(positions))
 
     def scores(self, positions: Codes, most: int = _FEW) -> Iterator[tuple[Codes, Scores]]:
         """Scores of some candidates, at most so many together, as `SkillMatcher.match` has them; first their places."""
-        for stack, items in self._stacks(positions, self._sizes.of_one, most):
+        for stack, items in self._stacks(
+            positions, self._sizes.of_one, lambda size: min(self._sizes.at_once(size), most)
+        ):
             yield stack, self._score_exactly(items)
 
     def _in_stacks(
@@ -579,7 +657,7 @@ class Ranker:
         positions: Codes,
         score: Callable[[NDArray[np.int32]], Array],
         of_one: Callable[[int], int],
-        most: int,
+        most: Callable[[int], int],
     ) -> Array:
         """Scores of some candidates, a stack at a time."""
         scores = np.empty(len(positions))
@@ -588,13 +666,13 @@ class Ranker:
         return scores
 
     def _stacks(
-        self, positions: Codes, of_one: Callable[[int], int], most: int
+        self, positions: Codes, of_one: Callable[[int], int], most: Callable[[int], int]
     ) -> Iterator[tuple[Codes, NDArray[np.int32]]]:
-        """Places of candidates of equally many skills, at most so many; their items, shape (n_pair, n_candidate)."""
+        """Places of candidates of equally many skills, at most so many; items, shape (n_pair, n_candidate)."""
         sizes = self.pool.offsets[positions + 1] - self.pool.offsets[positions]
         for size in np.unique(sizes).tolist():
             places = np.flatnonzero(sizes == size)
-            step = min(max(self.plan.stack_bytes // of_one(size), 1), most)
+            step = min(max(self.plan.stack_bytes // of_one(size), 1), most(size))
             for start in range(0, len(places), step):
                 stack = places[start : start + step]
                 yield stack, self.pool.items[self.pool.offsets[positions[stack]][:, None] + np.arange(size)]
@@ -623,35 +701,31 @@ class Ranker:
         """Upper bounds by weights that lie between those of the two ends of a code's interval.
 
         A weighted mean is highest where all values above a certain one have their highest weight, and all others their
-        least: every level is tried as that one.
+        least: every band of levels is tried as that one.
         """
         n_pair, size = items.shape
-        columns = self.pool.item_columns
-        ratios, level = used_levels(columns.ratios, columns.level.take(items).astype(np.intp))
-        codes = self._codes[self.pool.item_name.take(items)]
+        n_band = len(self._bands.weights)
+        band = self._bands.of_level.take(self.pool.item_columns.level.take(items))
+        codes = self._codes.take(self.pool.item_name.take(items), axis=0)
         best = _largest(codes)
-        of_level = (level[:, None] == np.arange(len(ratios))[:, None]).astype(np.float64)
-        cells = codes + (256 * level)[:, :, None]
-        least, most = (
-            # shape (n_pair, n_level, n_required)
-            np.matmul(of_level, self._model.weights(similarity, ratios[:, None]).take(cells))
-            for similarity in _intervals()
-        )
-        del of_level, cells
-        most -= least
-        levels = levels_of(tuple(ratios.tolist()), self._model.config.beta)
-        table = moments(self._required.thresholds, levels).take(self._required.threshold_code, axis=2)[:, [1, 3, 4]]
-        np.maximum.accumulate(table, axis=0, out=table)  # not less, and ascending with the level
+        weights = self._bands.weights.take(codes + (256 * band)[:, :, None])
+        of_band = (band[:, None] == np.arange(n_band)[:, None]).astype(np.float64)
+        # least weights of the bands, and what they may be more, shape (n_pair, n_band, n_required)
+        sums = np.matmul(of_band, weights.view(np.float64).reshape(n_pair, size, -1)).reshape(n_pair, n_band, -1, 2)
+        del codes, weights, of_band
+        least, more = sums[..., 0], sums[..., 1]
+        # what each band adds to the sums, shape (n_band, n_pair, n_required)
+        highest = self._highest.take(self._first_column.take(best) + np.arange(self.n_required), axis=1)
         weight = np.add.reduce(least, axis=1)
-        total = np.einsum("plr,lkr->kpr", least, table)
-        highest = total / weight
-        for number in range(len(ratios) - 1, -1, -1):
-            total += most[:, number] * table[number, :, None]
-            weight += most[:, number]
-            np.maximum(highest, total / weight, out=highest)
-        mean, met, exceed = highest
+        total = np.einsum("plr,lpr->pr", least, highest)
+        most = total / weight
+        for number in range(n_band - 1, -1, -1):
+            total += more[:, number] * highest[number]
+            weight += more[:, number]
+            np.maximum(most, total / weight, out=most)
         rules = self._rules.take(best, axis=1)
-        bounds = self._model.bound_probabilities(rules, mean, met, exceed, self._required.threshold)
+        # one number each: it is of the mean where the skill is the same, and else of what the other two come to
+        bounds = self._model.bound_probabilities(rules, most, most, most, self._required.threshold)
         return self._with_bonus(self._overall(bounds.T), np.full(n_pair, size))
 
     def _score_exactly(self, items: NDArray[np.int32]) -> Scores:
@@ -792,7 +866,7 @@ class _Top:
 
 
 def best_candidates(
-    rankers: Sequence[Ranker], top: int, progress: Callable[[int], None] | None
+    rankers: Sequence[Ranker], top: int, by_item: bool, progress: Callable[[int], None] | None
 ) -> list[tuple[Codes, Array, int]]:
     """For each job the positions and scores of the best candidates, and how many had to be scored in full.
 
@@ -802,6 +876,8 @@ def best_candidates(
         Of the same pool and plan.
     top : int
         How many candidates are asked for.
+    by_item : bool
+        Whether to look gains up by items, not by their names.
     progress : callable, optional
         Called with the number of candidates looked at so far.
     """
@@ -809,8 +885,8 @@ def best_candidates(
     tops = [_Top(min(top, len(pool))) for _ in rankers]
     gains = np.stack([ranker.gains() for ranker in rankers], axis=1)
     places: NDArray[np.int32] | None = pool.item_name
-    if len(rankers) == 1:  # few enough numbers for the processor's cache, even of all items
-        gains, places = gains.take(pool.item_name, axis=0), None
+    if by_item:
+        gains, places = _rows_of(gains, pool.item_name), None
     for block in blocks(pool, rankers[0].plan):
         _add_block(rankers, tops, gains, places, block)
         if progress is not None:
@@ -818,6 +894,15 @@ def best_candidates(
     for ranker, of_job in zip(rankers, tops, strict=True):
         of_job.settle(ranker)
     return [(of_job.positions, of_job.scores, of_job.n_scored) for of_job in tops]
+
+
+def _rows_of(gains: NDArray[np.float32], names: NDArray[np.int32]) -> NDArray[np.float32]:
+    """The rows of some names, taken in blocks, because numpy makes places of 8 bytes of all that it takes at a time."""
+    rows = np.empty((len(names), gains.shape[1]), np.float32)
+    for start in range(0, len(names), _ITEMS):
+        some = slice(start, start + _ITEMS)
+        rows[some] = gains.take(names[some], axis=0)
+    return rows
 
 
 def _add_block(

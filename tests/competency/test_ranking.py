@@ -20,7 +20,7 @@ from competency import (
 from competency.columns import columns
 from competency.config import BetaPrior, Coherence, Dissimilar, Mixture, SameSkill, Strategies
 from competency.embedding import embed
-from competency.ranking import Entries, Ranker, _intervals, group_plan, name_codes
+from competency.ranking import Bands, Entries, Ranker, _intervals, group_plan, name_codes
 
 STEMS = ["Data Analysis", "Data Analyst", "Software Testing", "Tester", "Sales", "Team Leadership", "Welding", "SQL"]
 NAMES = STEMS + [f"{stem} {i}" for stem in STEMS for i in range(4)] + [stem.upper() for stem in STEMS]
@@ -38,8 +38,11 @@ CONFIGS = [
 STRATEGIES = ["default", "conservative", "aggressive"]
 
 
-def some_skills(rng, most):
-    scale = int(rng.choice([1, 5, 10]))
+FEW_LEVELS, MANY_LEVELS = (1, 5, 10), (7, 100, 1000)
+
+
+def some_skills(rng, most, scales=FEW_LEVELS):
+    scale = int(rng.choice(scales))
     return [
         Skill(
             str(rng.choice(NAMES)),
@@ -50,8 +53,8 @@ def some_skills(rng, most):
     ]
 
 
-def some_pool(rng, n, embedder, most=12):
-    return CandidatePool.build(((f"c{i}", some_skills(rng, most)) for i in range(n)), embedder)
+def some_pool(rng, n, embedder, most=12, scales=FEW_LEVELS):
+    return CandidatePool.build(((f"c{i}", some_skills(rng, most, scales)) for i in range(n)), embedder)
 
 
 def by_match(matcher, job, pool):
@@ -62,12 +65,17 @@ def by_match(matcher, job, pool):
 
 @settings(max_examples=60)
 @given(
-    st.integers(0, 2**32 - 1), st.sampled_from(STRATEGIES), st.sampled_from(CONFIGS), st.sampled_from([1, 3, 20, 1000])
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(STRATEGIES),
+    st.sampled_from(CONFIGS),
+    st.sampled_from([1, 3, 20, 1000]),
+    st.sampled_from([FEW_LEVELS, MANY_LEVELS]),
 )
-def test_the_scores_of_match_to_the_last_bit(seed, strategy, config, top):
+def test_the_scores_of_match_to_the_last_bit(seed, strategy, config, top, scales):
     rng = np.random.default_rng(seed)
     matcher = SkillMatcher(HashingEmbedder(32), strategy, config)
-    pool, job = some_pool(rng, int(rng.integers(1, 150)), matcher.embedder), some_skills(rng, 8)
+    pool = some_pool(rng, int(rng.integers(1, 150)), matcher.embedder, scales=scales)
+    job = some_skills(rng, 8, scales)
     order, scores = by_match(matcher, job, pool)
     ranking = matcher.rank(job, pool, top)
     np.testing.assert_array_equal(ranking.positions, order[:top])
@@ -104,16 +112,23 @@ def test_everyone_is_ranked_by_scores_right_to_1e_6(seed, strategy, config):
 
 
 @settings(max_examples=100)
-@given(st.integers(0, 2**32 - 1), st.sampled_from(STRATEGIES), st.sampled_from(CONFIGS))
-def test_no_score_is_above_its_bound(seed, strategy, config):
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(STRATEGIES),
+    st.sampled_from(CONFIGS),
+    st.sampled_from([FEW_LEVELS, MANY_LEVELS]),
+)
+def test_no_score_is_above_its_bound(seed, strategy, config, scales):
     rng = np.random.default_rng(seed)
     matcher = SkillMatcher(HashingEmbedder(16), strategy, config)
-    pool, job = some_pool(rng, 60, matcher.embedder, most=30), some_skills(rng, 8)
+    pool, job = some_pool(rng, 60, matcher.embedder, 30, scales), some_skills(rng, 8, scales)
     sizes, plan = group_plan(pool, [len(job)], 1, np.inf)
     units = embed(matcher.embedder, [skill.name for skill in job])
     requirements, _ = columns(job, job, config.beta)
     (codes,) = name_codes(pool, [[skill.key for skill in job]], units)
-    ranker = Ranker(matcher._model, requirements, units, codes, pool, sizes, plan)
+    ranker = Ranker(
+        matcher._model, requirements, units, codes, pool, Bands.of(matcher._model, sizes.ratios), sizes, plan
+    )
     scores = by_match(matcher, job, pool)[1]
     everyone = np.arange(len(pool))
     assert (ranker.closer_bounds(everyone) >= scores).all()
@@ -228,7 +243,14 @@ def test_the_plan_predicts_the_peak(budget, top):
     np.testing.assert_array_equal(within.scores, matcher.rank(job, pool, top).scores)
 
 
-@pytest.mark.parametrize("shape", [(3, 5, 5), (3, 5, 25), (20, 100, 5), (20, 100, 25), (60, 5, 5), (60, 100, 25)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        *[(3, 5, 5), (3, 5, 25), (20, 100, 5), (20, 100, 25), (60, 5, 5), (60, 100, 25)],
+        # many levels, and many beside the entries; some of which are looked at together, and some more
+        *[(3, 100, 5), (3, 100, 25), (8, 1000, 10), (20, 40, 25), (20, 64, 25), (20, 1000, 25), (200, 1000, 5)],
+    ],
+)
 def test_the_plan_predicts_the_peak_for_candidates_of_other_kinds(shape):
     pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
     from benchmarks.heap.measure import measure
