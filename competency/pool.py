@@ -382,6 +382,15 @@ class CandidatePool:
             value, largest = self.item_value[above[0]], self.item_max[above[0]]
             raise self.damaged(f"level value {value} of item {above[0]}", f"0 to {largest}")
 
+    def check_entries(self, block: slice) -> None:
+        """Raise `PoolError` where the entries of candidates who follow each other are damaged."""
+        offsets = self.offsets[block.start : block.stop + 1]
+        if offsets[0] < 0 or offsets[-1] > len(self.items) or not (offsets[1:] > offsets[:-1]).all():
+            raise self.damaged(f"offsets of candidates {block.start} to {block.stop}", "numbers that ascend")
+        items = self.items[offsets[0] : offsets[-1]]
+        if items.min() < 0 or items.max() >= len(self.item_name):
+            raise self.damaged(f"items of candidates {block.start} to {block.stop}", f"0 to {len(self.item_name) - 1}")
+
     def _check_range(self, name: str, first: int, last: int) -> None:
         column = self._columns()[name]
         if column.min() < first or column.max() > last:

@@ -451,13 +451,9 @@ class Entries(NamedTuple):
     @classmethod
     def of(cls, pool: CandidatePool, block: slice) -> Self:
         """Those of a block; `PoolError` where they are damaged."""
+        pool.check_entries(block)
         offsets = pool.offsets[block.start : block.stop + 1].astype(np.intp)
-        if offsets[0] < 0 or offsets[-1] > len(pool.items) or not (offsets[1:] > offsets[:-1]).all():
-            raise pool.damaged(f"offsets of candidates {block.start} to {block.stop}", "numbers that ascend")
-        items = pool.items[offsets[0] : offsets[-1]]
-        if items.min() < 0 or items.max() >= len(pool.item_name):
-            raise pool.damaged(f"items of candidates {block.start} to {block.stop}", f"0 to {len(pool.item_name) - 1}")
-        return cls(items, offsets - offsets[0])
+        return cls(pool.items[offsets[0] : offsets[-1]], offsets - offsets[0])
 
     def sums(self, gains: NDArray[np.float32], places: NDArray[np.int32] | None) -> NDArray[np.float32]:
         """For each candidate the sums of rows of `gains`, those of its items or of their places.
@@ -641,7 +637,7 @@ class Ranker:
 
     def score_all(self, block: slice) -> Array:
         """Overall scores of candidates that follow each other, by similarities that are right to 1e-6."""
-        Entries.of(self.pool, block)  # checks them
+        self.pool.check_entries(block)
         positions = np.arange(block.start, block.stop)
         return self._in_stacks(positions, self._score_closely, self._sizes.of_one_closely, lambda _: len(positions))
 
