@@ -26,7 +26,7 @@ __all__ = ["CandidatePool", "Items", "key_checksum"]
 
 _PROGRESS_EVERY = 4096  # candidates
 _BLOCK = 4096  # embeddings checked at a time
-_NAMES = 256  # decoded at a time
+_TEXTS = 256  # decoded at a time
 _LENGTH_TOLERANCE = 1.01e-3  # that of `embed`, with room for the rounding of its float32 sums
 
 
@@ -137,12 +137,12 @@ class CandidatePool:
         PoolError
             Where the file is damaged.
         """
-        return list(self._iter_names())
+        return list(self._names())
 
     @functools.cached_property
     def key_checksums(self) -> NDArray[np.uint32]:
         """CRC-32 of the normalised names, shape (n_name,); made once, when it is first asked for."""
-        return np.fromiter((key_checksum(normalise(name)) for name in self._iter_names()), np.uint32)
+        return np.fromiter((key_checksum(normalise(name)) for name in self._names()), np.uint32)
 
     @functools.cached_property
     def item_columns(self) -> Items:
@@ -467,8 +467,7 @@ class CandidatePool:
 
     def _verify_texts(self) -> None:
         names = set()
-        for place in range(len(self.name_offsets) - 1):
-            name = self.name(place)
+        for place, name in enumerate(self._names()):
             try:
                 Skill(name, ProficiencyLevel(1, 1))
             except SkillError as error:
@@ -477,8 +476,7 @@ class CandidatePool:
                 raise self.damaged(f"name {shown(name)} twice", "each name once")
             names.add(name)
         ids = set()
-        for position in range(len(self)):
-            candidate_id = self.candidate_id(position)
+        for candidate_id in self._texts("id", self.id_bytes, self.id_offsets):
             if candidate_id in ids:
                 raise self.damaged(f"id {shown(candidate_id)} twice", "each id once")
             ids.add(candidate_id)
@@ -511,19 +509,20 @@ class CandidatePool:
         """A name, by its place."""
         return self._text("name", self.name_bytes, self.name_offsets, place)
 
-    def _iter_names(self) -> Iterator[str]:
-        """All names, in a fraction of the time that `name` takes for each."""
-        n_name = len(self.name_offsets) - 1
-        for start in range(0, n_name, _NAMES):
-            yield from self._names_between(start, min(start + _NAMES, n_name))
+    def _names(self) -> Iterator[str]:
+        return self._texts("name", self.name_bytes, self.name_offsets)
 
-    def _names_between(self, start: int, stop: int) -> list[str]:
-        offsets = self.name_offsets[start : stop + 1]
-        if offsets[0] >= 0 and offsets[-1] <= len(self.name_bytes) and (offsets[1:] > offsets[:-1]).all():
-            data = self.name_bytes[offsets[0] : offsets[-1]].tobytes()
-            with contextlib.suppress(UnicodeDecodeError):
-                return [data[first:end].decode() for first, end in pairwise((offsets - offsets[0]).tolist())]
-        return list(map(self.name, range(start, stop)))  # which says what is damaged
+    def _texts(self, what: str, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Iterator[str]:
+        """All texts of a column, in a fraction of the time that `_text` takes for each."""
+        for start in range(0, len(offsets) - 1, _TEXTS):
+            some = offsets[start : start + _TEXTS + 1]
+            if some[0] >= 0 and some[-1] <= len(data) and (some[1:] > some[:-1]).all():
+                texts = data[some[0] : some[-1]].tobytes()
+                with contextlib.suppress(UnicodeDecodeError):
+                    yield from [texts[first:end].decode() for first, end in pairwise((some - some[0]).tolist())]
+                    continue
+            for place in range(start, start + len(some) - 1):
+                yield self._text(what, data, offsets, place)  # which says what is damaged
 
     def _text(self, what: str, data: NDArray[np.uint8], offsets: NDArray[np.int64], place: int) -> str:
         start, stop = int(offsets[place]), int(offsets[place + 1])
