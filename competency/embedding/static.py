@@ -104,15 +104,14 @@ class StaticEmbedder:
         return vectors
 
     def _embed_one(self, name: str) -> NDArray[np.float32]:
+        cache = self._cache
         with self._lock:
-            vector = self._cache.get(name)
-            if vector is None:
-                self._misses += 1
-            else:
+            vector = cache.get(name)
+            if vector is not None:
                 self._hits += 1
-                self._cache.move_to_end(name)
-        if vector is not None:
-            return vector[None].copy()
+                cache.move_to_end(name)
+                return vector[None].copy()
+            self._misses += 1
         found = self._embed_new((name,))
         self._keep((name,), found)
         return found
@@ -144,14 +143,14 @@ class StaticEmbedder:
     def _keep(self, names: Collection[str], vectors: NDArray[np.float32]) -> None:
         if self._cache_size:
             with self._lock:
-                for name, vector in zip(names, vectors, strict=True):
-                    self._cache[name] = vector.copy()  # a view would keep the whole block
+                for row, name in enumerate(names):
+                    self._cache[name] = vectors[row].copy()  # a view would keep the whole block
                 while len(self._cache) > self._cache_size:
                     self._cache.popitem(last=False)
 
     def _embed_new(self, names: Collection[str]) -> NDArray[np.float32]:
         weights = self._weights
-        find, n_terms = weights.find, weights.n_terms
+        find, n_terms, n_buckets = weights.find, weights.n_terms, weights.n_buckets
         rows: list[int] = []
         starts = []  # of each name among the rows, but for those without any
         filled = []
@@ -163,11 +162,9 @@ class StaticEmbedder:
                 if row >= 0:
                     rows.append(row)
                 else:
-                    rows += [n_terms + bucket for bucket in buckets(term, weights.n_buckets)]
-            for term in pairs(tokens):
-                row = find(term)
-                if row >= 0:
-                    rows.append(row)
+                    rows += buckets(term, n_buckets, n_terms)
+            if len(tokens) > 1:
+                rows += [row for term in pairs(tokens) if (row := find(term)) >= 0]
             if len(rows) > start:
                 starts.append(start)
                 filled.append(place)
@@ -177,7 +174,7 @@ class StaticEmbedder:
             return np.zeros((len(names), weights.dim), np.float32)
         sums = weights.rows(rows)
         if len(rows) > len(starts):  # reduceat also for a single name: reduce adds in another order
-            sums = np.add.reduceat(sums, starts, axis=0)
+            sums = np.add.reduceat(sums, starts)
         units = weights.together(sums)
         if len(filled) == len(names):
             return units

@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-import zlib
 from itertools import pairwise
+from zlib import crc32
 
 __all__ = ["buckets", "pairs", "words"]
 
@@ -37,14 +37,14 @@ def pairs(tokens: list[str]) -> list[str]:
     return [f"{first} {second}" for first, second in pairwise(tokens)]
 
 
-def buckets(word: str, n_buckets: int) -> list[int]:
+def buckets(word: str, n_buckets: int, first: int = 0) -> list[int]:
     """Buckets of a word's character n-grams, its ends marked by angle brackets, and of the whole word.
 
-    The bucket of an n-gram is the CRC-32 of its UTF-8, modulo their number.
+    The bucket of an n-gram is the CRC-32 of its UTF-8, modulo their number; counted from `first`.
     """
     marked = f"<{word}>"
     grams = [marked]
     for size in _GRAM_SIZES:
         if size < len(marked):
             grams += [marked[start : start + size] for start in range(len(marked) - size + 1)]
-    return [zlib.crc32(gram.encode()) % n_buckets for gram in grams]
+    return [first + crc32(gram.encode()) % n_buckets for gram in grams]

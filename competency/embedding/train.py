@@ -254,8 +254,7 @@ class _Texts:
     def rows(self, unit: str) -> list[int]:
         """Rows of a word or a pair of words."""
         own = [self._terms[unit]] if unit in self._terms else []
-        n_terms = len(self._terms)
-        return own if " " in unit else own + [n_terms + bucket for bucket in buckets(unit, self._n_buckets)]
+        return own if " " in unit else own + buckets(unit, self._n_buckets, len(self._terms))
 
     def frequency(self) -> NDArray[np.int64]:
         """In how many texts each row occurs, once for each occurrence of it."""
@@ -887,7 +886,7 @@ def fold(table: NDArray[np.float32], terms: Sequence[str], n_buckets: int) -> ND
     folded = table.copy()
     for row, term in enumerate(terms):
         if " " not in term:
-            folded[row] += table[[len(terms) + bucket for bucket in buckets(term, n_buckets)]].sum(0)
+            folded[row] += table[buckets(term, n_buckets, len(terms))].sum(0)
     return folded
 
 

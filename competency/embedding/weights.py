@@ -24,14 +24,14 @@ for a known one in one of ten million cases.
 The layer sees the sum of a name's rows as a whole, and adds to it what its words mean together: `Weights.together`.
 """
 
-import bisect
 import functools
 import hashlib
 import math
 import os
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,12 +95,12 @@ class Weights:
         """Length of a vector."""
         return int(self.codes.shape[1] * self.codebook.shape[1])
 
-    @property
+    @functools.cached_property
     def n_terms(self) -> int:
         """Words and pairs of words that have rows of their own."""
         return len(self.keys)
 
-    @property
+    @functools.cached_property
     def n_buckets(self) -> int:
         """Rows that all character n-grams share."""
         return len(self.codes) - len(self.keys)
@@ -110,7 +110,7 @@ class Weights:
         raw = term.encode()
         key = zlib.crc32(raw)
         keys, checks = self._to_search
-        row = bisect.bisect_left(keys, key)
+        row = bisect_left(keys, key)
         return row if row < len(keys) and keys[row] == key and checks[row] == zlib.adler32(raw) & 255 else -1
 
     @functools.cached_property
@@ -121,8 +121,8 @@ class Weights:
     def rows(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """Some rows of the table, shape (n, dim)."""
         at = np.array(rows)
-        vectors = self.codebook.take(self.codes.take(at, axis=0), axis=0).reshape(len(rows), self.dim)
-        vectors *= self.scales.take(at)[:, None]
+        vectors = self.codebook.take(self.codes.take(at, 0), 0).reshape(len(rows), self.dim)
+        vectors *= self.scales.take(at).astype(np.float32)[:, None]  # numpy is slow where types differ
         return vectors
 
     @functools.cached_property
@@ -140,33 +140,31 @@ class Weights:
         What enters a product of matrices is whole numbers, so small that all sums are exact in float32: a row of the
         result is the same to the last bit in whatever order a library adds, and whatever other rows there are.
         """
-        if len(sums) == 1:  # one name a call: numpy is twice as fast on one axis
-            return self._together(sums[0], _length)[None]
-        return self._together(sums, _lengths)
-
-    def _together(self, sums: NDArray[np.float32], length: Callable[[NDArray[np.float32]], Any]) -> NDArray[np.float32]:
+        alone = len(sums) == 1  # one name a call: numpy is twice as fast on one axis
+        length = _length if alone else _lengths
         inner, gains, offsets, least, most, outer, out_gains, n_steps, shift = self._layer
-        wide = sums / length(sums)
+        wide = sums[0] if alone else sums
+        wide = wide / length(wide)
         wide *= n_steps
-        hidden = np.rint(wide) @ inner
+        hidden = np.rint(wide).dot(inner)
         hidden *= gains
         hidden += offsets
         np.rint(hidden, out=hidden)
         np.maximum(hidden, least, out=hidden)
         np.minimum(hidden, most, out=hidden)
-        vectors: NDArray[np.float32] = hidden @ outer
+        vectors: NDArray[np.float32] = hidden.dot(outer)
         vectors *= out_gains
         vectors += wide
         vectors /= length(vectors)
         vectors -= shift
         vectors /= length(vectors)
-        return vectors
+        return vectors[None] if alone else vectors
 
 
 def _length(row: NDArray[np.float32]) -> float:
     """Length of a vector, summed in double precision: rounded, it is the same in whatever order."""
     squares = row.astype(np.float64)
-    return max(math.sqrt(squares @ squares), _SHORTEST)
+    return max(math.sqrt(squares.dot(squares)), _SHORTEST)
 
 
 def _lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:

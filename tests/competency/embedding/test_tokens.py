@@ -66,7 +66,9 @@ def test_buckets_are_those_of_all_grams(word, n_buckets):
     marked = "<" + word + ">"
     grams = [marked[a:b] for a in range(len(marked)) for b in range(a + 1, len(marked) + 1)]
     expected = [gram for gram in grams if len(gram) in (3, 4) or gram == marked]
-    assert sorted(buckets(word, n_buckets)) == sorted(zlib.crc32(gram.encode()) % n_buckets for gram in expected)
+    found = buckets(word, n_buckets)
+    assert sorted(found) == sorted(zlib.crc32(gram.encode()) % n_buckets for gram in expected)
+    assert buckets(word, n_buckets, 7) == [7 + bucket for bucket in found]
 
 
 def test_grams_of_a_short_word_count_once():
