@@ -3,7 +3,9 @@
 import functools
 import hashlib
 import importlib
+import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +122,7 @@ class OnnxEmbedder:
         )
         try:
             options = onnxruntime.SessionOptions()
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a thread that waits uses no core
+            options.intra_op_num_threads = 1  # cores take a batch each: to share one costs more than it gains
             self._session = onnxruntime.InferenceSession(
                 str(self._files[0]), options, providers=["CPUExecutionProvider"]
             )
@@ -151,9 +153,11 @@ class OnnxEmbedder:
         encodings = self._tokenizer.encode_batch(list(names))
         # names of like length go together, so that little is padding
         order = sorted(range(len(names)), key=lambda i: (len(encodings[i].ids), names[i]))
-        for start in range(0, len(order), _BATCH):
-            batch = order[start : start + _BATCH]
-            vectors[batch] = self._vectors([encodings[i] for i in batch])
+        batches = [order[start : start + _BATCH] for start in range(0, len(order), _BATCH)]
+        with ThreadPoolExecutor(min(max(len(batches), 1), os.cpu_count() or 1)) as cores:
+            found = cores.map(lambda batch: self._vectors([encodings[i] for i in batch]), batches)
+            for batch, own in zip(batches, found, strict=True):
+                vectors[batch] = own
         return vectors
 
     def _vectors(self, encodings: Sequence[Any]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Protocol
@@ -39,6 +40,7 @@ _STOP = frozenset((
 ))  # fmt: skip
 _UNRELATED = domain_penalty(SkillDomain.FINANCE, SkillDomain.DEVOPS)  # of two domains that have nothing in common
 _AVERAGED_EVERY = 10  # steps
+_ADAM_BLOCK = 512  # rows that are changed at one time: they stay in a core's cache
 _SAME_START = 4  # letters of a first word
 _N_TAUGHT = 4  # names of a skill that the teacher is asked about, its label first: it takes most of the time
 _PHRASES = (
@@ -263,34 +265,42 @@ class _Texts:
             np.int64
         )
 
-    def forward(
-        self, table: torch.Tensor, ids: Ids, phrases: Ids, keep: Callable[[Ids], NDArray[np.bool_]]
-    ) -> tuple[Ids, torch.Tensor, torch.Tensor]:
-        """Unit vectors of texts behind phrases (-1: none), shape (n, dim), and the part of the table they come from."""
-        own_units, own_starts = self._of_text.take(ids)
+    def batch(self, ids: Ids, phrases: Ids, keep: Callable[[Ids], NDArray[np.bool_]]) -> "_Batch":
+        """Texts behind phrases (-1: none) as the rows that they are made of, but for those that are not to be kept."""
+        own, own_starts = self._of_text.take(ids)
         with_phrase = phrases >= 0
-        phrase_units, phrase_starts = self._of_text.take(phrases[with_phrase])
-        units, inverse = _renumber(np.concatenate([own_units, phrase_units]), self.n_units)
+        before, before_starts = self._of_text.take(phrases[with_phrase])
+        units, inverse = _renumber(np.concatenate([own, before]), self.n_units)
         rows, starts = self._of_unit.take(units)
         kept = keep(rows).astype(np.float32)
         used, places = _renumber(rows, self.n_rows)
-        part = table[torch.from_numpy(used)].requires_grad_()
-        unit_vectors = F.embedding_bag(
-            torch.from_numpy(places),
-            part,
-            torch.from_numpy(starts),
-            mode="sum",
-            per_sample_weights=torch.from_numpy(kept),
-        )
-        sums = F.embedding_bag(
-            torch.from_numpy(inverse[: len(own_units)]), unit_vectors, torch.from_numpy(own_starts), mode="sum"
-        )
-        if with_phrase.any():
-            behind = F.embedding_bag(
-                torch.from_numpy(inverse[len(own_units) :]), unit_vectors, torch.from_numpy(phrase_starts), mode="sum"
-            )
-            sums = sums.index_add(0, torch.from_numpy(with_phrase.nonzero()[0]), behind)
-        return used, part, F.normalize(sums, dim=1)
+        arrays = (used, places, starts, kept, inverse[: len(own)], own_starts, with_phrase.nonzero()[0],
+                  inverse[len(own) :], before_starts)  # fmt: skip
+        return _Batch(*map(torch.from_numpy, arrays))
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Texts as sums of units, and units as sums of the rows of the table that are used."""
+
+    used: torch.Tensor  # rows of the table, each once
+    rows: torch.Tensor  # of the units, one after the other, as places among the rows that are used
+    starts: torch.Tensor  # of each unit among them
+    kept: torch.Tensor  # 1, or 0 for a row that is left out
+    units: torch.Tensor  # of the texts, one after the other
+    text_starts: torch.Tensor
+    with_phrase: torch.Tensor  # places of the texts that stand behind a phrase
+    phrase_units: torch.Tensor
+    phrase_starts: torch.Tensor
+
+    def embed(self, table: torch.Tensor) -> torch.Tensor:
+        """Unit vectors of the texts, shape (n, dim), from the rows of the table that are used."""
+        units = F.embedding_bag(self.rows, table, self.starts, mode="sum", per_sample_weights=self.kept)
+        sums = F.embedding_bag(self.units, units, self.text_starts, mode="sum")
+        if len(self.with_phrase):
+            behind = F.embedding_bag(self.phrase_units, units, self.phrase_starts, mode="sum")
+            sums = sums.index_add(0, self.with_phrase, behind)
+        return F.normalize(sums, dim=1)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -358,7 +368,8 @@ def _clusters(vectors: NDArray[np.float32], size: int, rng: np.random.Generator)
         nearest = (sample @ centres.T).argmax(1)
         for k in range(n):
             if len(own := sample[nearest == k]):
-                centres[k] = own.mean(0) / max(np.linalg.norm(own.mean(0)), 1e-9)
+                mean = own.mean(0)
+                centres[k] = mean / max(np.linalg.norm(mean), 1e-9)
     nearest = np.concatenate([(vectors[i : i + 8192] @ centres.T).argmax(1) for i in range(0, len(vectors), 8192)])
     order = np.argsort(nearest, kind="stable")
     return [group for group in np.split(order, np.bincount(nearest, minlength=n).cumsum()[:-1]) if len(group)]
@@ -469,13 +480,13 @@ class _Groups:
         def loss(vectors: torch.Tensor) -> torch.Tensor:
             cosine = _gram(vectors)
             if said is None:
-                return self._weight * _band(cosine[within], low, high)
-            least = said[within].clamp(low, high)
-            total = self._weight * _band(cosine[within], least, high)
+                return self._weight * _band(cosine.masked_select(within), low, high)
+            least = said.masked_select(within).clamp(low, high)
+            total = self._weight * _band(cosine.masked_select(within), least, high)
             off = cosine - said
             if self._limit is not None:
                 off = (cosine - said.clamp(min=self._limit)).clamp(min=0)
-            return total + 10 * off[across].square().mean()
+            return total + 10 * off.masked_select(across).square().mean()
 
         return _Part(ids, loss)
 
@@ -573,9 +584,9 @@ class _Domains:
 
         def loss(vectors: torch.Tensor) -> torch.Tensor:
             cosine = _gram(vectors)
-            most = 0.1 if said is None else (said[apart] - 0.2).clamp(min=0.1)
-            return 15 * (cosine[apart] - most).clamp(min=0).square().mean() + 2 * (
-                (0.2 - cosine[same]).clamp(min=0).square().mean()
+            most = 0.1 if said is None else (said.masked_select(apart) - 0.2).clamp(min=0.1)
+            return 15 * (cosine.masked_select(apart) - most).clamp(min=0).square().mean() + 2 * (
+                (0.2 - cosine.masked_select(same)).clamp(min=0).square().mean()
             )
 
         return _Part(ids, loss)
@@ -598,7 +609,9 @@ class _Fields:
         def loss(vectors: torch.Tensor) -> torch.Tensor:
             labels, names = vectors[:n][torch.from_numpy(group)], vectors[n:]
             total = 20 * _band((labels * names).sum(1), 0.58, 0.7)
-            return total + 3 * (0.35 - _gram(names)[siblings]).clamp(min=0).square().mean() if siblings.any() else total
+            if not siblings.any():
+                return total
+            return total + 3 * (0.35 - _gram(names).masked_select(siblings)).clamp(min=0).square().mean()
 
         return _Part(ids, loss)
 
@@ -614,14 +627,22 @@ class _Table:
         self._first, self._second = torch.zeros_like(self.rows), torch.zeros_like(self.rows)
         self._step = 0
 
-    def update(self, used: Ids, gradient: torch.Tensor, rate: float) -> None:
+    def take(self, used: torch.Tensor) -> torch.Tensor:
+        """Some of the rows, to be differentiated by."""
+        return self.rows.index_select(0, used).requires_grad_()
+
+    def update(self, used: torch.Tensor, taken: torch.Tensor, rate: float) -> None:
+        """Change the rows that were taken by their gradient."""
         self._step += 1
-        at = torch.from_numpy(used)
-        first = self._first[at].mul_(0.9).add_(gradient, alpha=0.1)
-        second = self._second[at].mul_(0.99).addcmul_(gradient, gradient, value=0.01)
-        self._first[at], self._second[at] = first, second
-        size = (second / (1 - 0.99**self._step)).sqrt_().add_(1e-8)
-        self.rows[at] = self.rows[at].addcdiv_(first / (1 - 0.9**self._step), size, value=-rate)
+        assert taken.grad is not None  # for mypy
+        blocks = (tensor.split(_ADAM_BLOCK) for tensor in (used, taken.detach(), taken.grad))
+        for at, now, gradient in zip(*blocks, strict=True):
+            first = self._first.index_select(0, at).mul_(0.9).add_(gradient, alpha=0.1)
+            second = self._second.index_select(0, at).mul_(0.99).addcmul_(gradient, gradient, value=0.01)
+            self._first.index_copy_(0, at, first)
+            self._second.index_copy_(0, at, second)
+            size = second.div_(1 - 0.99**self._step).sqrt_().add_(1e-8)
+            self.rows.index_copy_(0, at, now.addcdiv(first.div_(1 - 0.9**self._step), size, value=-rate))
 
 
 class _Layer:
@@ -847,25 +868,34 @@ def train_floats(
     def keep(rows: Ids) -> NDArray[np.bool_]:
         return ~(texts.is_word[rows] & (rng.random(len(rows)) < recipe.dropout))
 
-    mean = _Mean([table.rows, *layer.parameters])
-    for step in range(recipe.steps):
+    def prepare(step: int) -> tuple[list[_Part], _Batch]:
         parts = [turns[step % len(turns)].part(rng) for turns in sources]
         ids = np.concatenate([part.ids for part in parts])
         phrases = [np.full(len(part.ids), -1) if part.phrases is None else part.phrases for part in parts]
-        used, rows, sums = texts.forward(table.rows, ids, np.concatenate(phrases), keep)
-        loss = torch.zeros(())
-        for part, own in zip(parts, torch.split(layer(sums), [len(part.ids) for part in parts]), strict=True):
-            loss = loss + part.loss(own)
-        loss.backward()
-        warm = min(1, (step + 1) / 50)
-        left = 1 - max(0, step - 50) / max(1, recipe.steps - 50)
-        share = warm * max(left, 0.02)
-        table.update(used, rows.grad, recipe.rate * share)
-        layer.update(recipe.layer_rate * share)
-        behind = recipe.steps - 1 - step
-        if behind <= recipe.averaged * recipe.steps and behind % _AVERAGED_EVERY == 0:
-            mean.add()
-        progress(f"training, loss {loss.item():.3f}", step + 1, recipe.steps)
+        return parts, texts.batch(ids, np.concatenate(phrases), keep)
+
+    mean = _Mean([table.rows, *layer.parameters])
+    with ThreadPoolExecutor(1) as ahead:  # another core may draw what the next step looks at: it needs no table
+        coming = ahead.submit(prepare, 0)
+        for step in range(recipe.steps):
+            parts, batch = coming.result()
+            if step + 1 < recipe.steps:
+                coming = ahead.submit(prepare, step + 1)
+            taken = table.take(batch.used)
+            vectors = layer(batch.embed(taken))
+            loss = torch.zeros(())
+            for part, own in zip(parts, torch.split(vectors, [len(part.ids) for part in parts]), strict=True):
+                loss = loss + part.loss(own)
+            loss.backward()
+            warm = min(1, (step + 1) / 50)
+            left = 1 - max(0, step - 50) / max(1, recipe.steps - 50)
+            share = warm * max(left, 0.02)
+            table.update(batch.used, taken, recipe.rate * share)
+            layer.update(recipe.layer_rate * share)
+            behind = recipe.steps - 1 - step
+            if behind <= recipe.averaged * recipe.steps and behind % _AVERAGED_EVERY == 0:
+                mean.add()
+            progress(f"training, loss {loss.item():.3f}", step + 1, recipe.steps)
     mean.take()
     rows_now: NDArray[np.float32] = table.rows.numpy()
     return rows_now, layer

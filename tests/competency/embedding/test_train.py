@@ -159,12 +159,34 @@ def test_forward_is_the_sum_of_rows():
     texts.freeze()
     table = torch.randn(len(terms) + 16, 4)
     ids = np.array([0, 1, 0, 3])
-    _, _, vectors = texts.forward(table, ids, np.array([-1, 2, -1, -1]), lambda rows: np.ones(len(rows), bool))
+    batch = texts.batch(ids, np.array([-1, 2, -1, -1]), lambda rows: np.ones(len(rows), bool))
+    vectors = batch.embed(table[batch.used])
     for vector, name in zip(vectors, ["big data", "unknown data experience with", "big data", ""], strict=True):
         tokens = words(name)
         units = tokens + (["big data"] if name == "big data" else [])
         total = table[[row for unit in units for row in texts.rows(unit)]].sum(0)
         torch.testing.assert_close(vector, total / total.norm() if units else total)
+
+
+def test_rows_are_changed_as_by_adam_in_several_blocks():
+    import torch
+
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(training._ADAM_BLOCK + 90, 3)).astype(np.float32)
+    table = training._Table(rows.copy())
+    expected = torch.nn.Parameter(torch.from_numpy(rows.copy()))
+    adam = torch.optim.Adam([expected], betas=(0.9, 0.99))
+    for rate in (0.1, 0.05, 0.2):
+        adam.param_groups[0]["lr"] = rate
+        factors = torch.from_numpy(rng.normal(size=rows.shape).astype(np.float32))
+        adam.zero_grad()
+        (expected * factors).sum().backward()
+        adam.step()
+        order = torch.from_numpy(rng.permutation(len(rows)))
+        taken = table.take(order)
+        (taken * factors[order]).sum().backward()
+        table.update(order, taken, rate)
+        torch.testing.assert_close(table.rows, expected.detach())
 
 
 def test_the_table_and_the_layer_are_the_mean_of_the_last_steps(monkeypatch):
