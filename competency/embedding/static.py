@@ -149,38 +149,38 @@ class StaticEmbedder:
                     self._cache.popitem(last=False)
 
     def _embed_new(self, names: Collection[str]) -> NDArray[np.float32]:
-        weights = self._weights
-        find, n_terms, n_buckets = weights.find, weights.n_terms, weights.n_buckets
         rows: list[int] = []
         starts = []  # of each name among the rows, but for those without any
         filled = []
         for place, name in enumerate(names):
-            start = len(rows)
-            tokens = words(name)
-            for term in tokens:
-                row = find(term)
-                if row >= 0:
-                    rows.append(row)
-                else:
-                    rows += buckets(term, n_buckets, n_terms)
-            if len(tokens) > 1:
-                rows += [row for term in pairs(tokens) if (row := find(term)) >= 0]
-            if len(rows) > start:
-                starts.append(start)
+            if own := self._rows(name):
+                starts.append(len(rows))
                 filled.append(place)
+                rows += own
             else:
                 logger.warning("%s has nothing to embed: its similarity to any other name is 0", shown(name))
-        if not rows:
-            return np.zeros((len(names), weights.dim), np.float32)
-        sums = weights.rows(rows)
-        if len(rows) > len(starts):  # reduceat also for a single name: reduce adds in another order
-            sums = np.add.reduceat(sums, starts)
-        units = weights.together(sums)
         if len(filled) == len(names):
-            return units
-        vectors = np.zeros((len(names), weights.dim), np.float32)
-        vectors[filled] = units
+            return self._weights.vectors(rows, starts)
+        vectors = np.zeros((len(names), self.dim), np.float32)
+        if filled:
+            vectors[filled] = self._weights.vectors(rows, starts)
         return vectors
+
+    def _rows(self, name: str) -> list[int]:
+        """Rows of the table that a name is the sum of."""
+        weights = self._weights
+        find = weights.find
+        tokens = words(name)
+        rows = []
+        for term in tokens:
+            row = find(term)
+            if row >= 0:
+                rows.append(row)
+            else:
+                rows += buckets(term, weights.n_buckets, weights.n_terms)
+        if len(tokens) > 1:
+            rows += [row for term in pairs(tokens) if (row := find(term)) >= 0]
+        return rows
 
 
 @functools.cache

@@ -48,7 +48,6 @@ _VERSION = 2
 _COUNTS = struct.Struct("<6I")
 _PREAMBLE = len(_MAGIC) + _COUNTS.size + hashlib.sha256().digest_size
 _N_CODES = 256
-_SHORTEST = 1e-30  # a sum of zero stays zero
 LAYER_STEPS = 32  # of a number that enters the layer or comes out of its rectifiers, to 1
 _MOST_STEPS = 255
 # So that sums of products with numbers of at most 128 are below 2 ** 24. A vector of length x has a sum of at most
@@ -118,6 +117,13 @@ class Weights:
         """Keys and checks as what Python reads single numbers from faster than from arrays."""
         return self.keys.astype(np.uint32, copy=False).data, self.checks.data
 
+    def vectors(self, rows: Sequence[int], starts: Sequence[int]) -> NDArray[np.float32]:
+        """Unit vectors of names, shape (n, dim), from the rows of all, and where those of each start."""
+        sums = self.rows(rows)
+        if len(rows) > len(starts):  # reduceat also for a single name: reduce adds in another order
+            sums = np.add.reduceat(sums, starts)
+        return self.together(sums)
+
     def rows(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """Some rows of the table, shape (n, dim)."""
         at = np.array(rows)
@@ -162,9 +168,9 @@ class Weights:
 
 
 def _length(row: NDArray[np.float32]) -> float:
-    """Length of a vector, summed in double precision: rounded, it is the same in whatever order."""
+    """Length of a vector, 1 for zero, summed in double precision: rounded, it is the same in whatever order."""
     squares = row.astype(np.float64)
-    return max(math.sqrt(squares.dot(squares)), _SHORTEST)
+    return math.sqrt(squares.dot(squares)) or 1.0
 
 
 def _lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -172,7 +178,8 @@ def _lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     squares = rows.astype(np.float64)
     squares *= squares
     lengths = np.sqrt(np.add.reduce(squares, axis=1, keepdims=True))
-    return np.maximum(lengths, _SHORTEST, out=lengths).astype(np.float32)
+    lengths[lengths == 0] = 1
+    return lengths.astype(np.float32)
 
 
 def checksums(terms: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
