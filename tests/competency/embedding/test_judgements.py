@@ -10,11 +10,11 @@ FILE = Path(__file__).parents[3] / "benchmarks" / "data" / "judgements.tsv"
 LINES = [line.split("\t") for line in FILE.read_text("utf-8").splitlines() if line and not line.startswith("#")][1:]
 # MODEL_CARD.md says what they have in common
 KNOWN_FAILURES = {
-    # a practice and a tool, an abbreviation that nobody wrote down
+    # a practice and a tool for it; an abbreviation that is written down by itself, with another word behind it
     ("CI/CD", "GitLab CI"),
     ("CI/CD", "Jenkins"),
     ("Accounts Payable", "AP Processing"),
-    # lures: a common word with two meanings, or none of its own
+    # lures: they share a word, or how one begins, which means another thing in each, or little
     ("Account Management", "Accounting"),
     ("Accounting", "Account Management"),
     ("Network Administration", "Business Networking"),
