@@ -190,7 +190,7 @@ class Model:
         ).T.copy()
         # base, and weights of the similarity and of the level, the lowest band first
         bands = [(band.base, band.similarity_weight, band.level_weight) for band in config.pair[::-1]]
-        self._pair_bands = np.array(bands).T.copy()
+        self._pair_bands = np.array(bands, np.float64).T.copy()
         self._pair_limits = [band.above for band in config.pair[:-1]]
 
     def score(self, similarities: Array, required: Requirements, candidates: Candidates) -> Scores:

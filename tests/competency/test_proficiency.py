@@ -109,6 +109,18 @@ def test_many_mixtures_at_once():
         )
 
 
+@given(mixtures(), st.sampled_from([0.0, 1.0]))
+@example((np.array([0.48, 0.55 * 1.2]), (0.0, 0.4)), 1.0)  # nothing rises any more before the last node
+def test_the_ends_are_quantiles_too(mixture, probability):
+    weights, ratios = mixture
+    levels = levels_of(ratios, PRIOR)
+    (quantile,) = mixture_quantiles(weights[None], levels, np.array([probability]))[0]
+    assert 0 <= quantile <= 1
+    near = np.clip([quantile - 1e-6, quantile + 1e-6], 0, 1)
+    below, above = levels.cdf(near) @ weights / weights.sum()
+    assert below - 1e-9 <= probability <= above + 1e-9
+
+
 @pytest.mark.parametrize("probability", [0.0, 1.0])
 def test_the_ends_are_the_ends(probability):
     levels = levels_of((0.2, 0.6), PRIOR)

@@ -1,11 +1,14 @@
 """Properties that the golden cases do not show."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from competency import ProficiencyLevel, Skill, SkillDomain, SkillMatcher
+from competency.config import PairBand, ScoringConfig
 from competency.proficiency import share_met
 
 STRATEGIES = ["default", "conservative", "aggressive"]
@@ -129,3 +132,12 @@ def test_coherence_bonus_is_added_to_the_overall_score():
     result = SkillMatcher().match(required, candidate, similarities=rows)
     assert 0.55 <= result.probability.mean() <= 0.75
     assert result.overall_score == pytest.approx(result.probability.mean() + 0.05 + 0.02 * 0.06 + 0.02 * 0.1)
+
+
+def test_constants_may_be_whole_numbers():
+    config = ScoringConfig(pair=(PairBand(0.9, 1, 0, 0), PairBand(-math.inf, 0, 1, 0)))
+    skill = Skill("Python", ProficiencyLevel(2, 5))
+    result = SkillMatcher(config=config).match([skill], [skill, skill], similarities=[[0.25], [0.95]])
+    assert result.pairwise_scores.tolist() == [[1.0], [1.0]]  # spelled the same
+    other = SkillMatcher(config=config).match([Skill("SQL", skill.level)], [skill], similarities=[[0.25]])
+    assert other.pairwise_scores.tolist() == [[0.25]]
