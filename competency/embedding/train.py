@@ -2,14 +2,15 @@
 
 The table has a row for each word and frequent pair of words, and for each bucket of character n-grams. While it is
 trained, a word is its own row and those of its n-grams; the row of the word is left out now and then, so that the
-n-grams learn to stand for words that nobody knows. At the end a word's rows are folded into one. A layer that sees the
-sum of a text's rows is trained with it: it learns what words mean together, and not each on its own.
+n-grams learn to stand for words that nobody knows. At the end a word's rows are folded into one; a word that is only
+another spelling of a name, such as k8s, gets those of the name. A layer that sees the sum of a text's rows is trained
+with it: it learns what words mean together, and not each on its own.
 """
 
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -41,7 +42,8 @@ _STOP = frozenset((
 _UNRELATED = domain_penalty(SkillDomain.FINANCE, SkillDomain.DEVOPS)  # of two domains that have nothing in common
 _AVERAGED_EVERY = 10  # steps
 _ADAM_BLOCK = 512  # rows that are changed at one time: they stay in a core's cache
-_SAME_START = 4  # letters of a first word
+_SAME_START = 4  # letters that two words begin with alike
+_LEAST_SPELLING = 3  # characters of a word that is nothing but another spelling: two stand for many things
 _N_TAUGHT = 4  # names of a skill that the teacher is asked about, its label first: it takes most of the time
 _PHRASES = (
     "experience with", "experience in", "knowledge of", "strong knowledge of", "proficient in", "skills in",
@@ -70,7 +72,7 @@ class Corpus:
     names : sequence of str
         Further names, about which nothing is known.
     words : sequence of str
-        Words that are worth a row, the more common first.
+        Words of the language, which are worth a row, the more common first.
     knowledge : Knowledge
         Families and fields.
     """
@@ -220,6 +222,29 @@ def _lures(knowledge: Knowledge) -> dict[tuple[str, str], float]:
         for a, b in combinations(names, 2)
         if not homes[a] & homes[b]
     }
+
+
+def spelled_words(corpus: Corpus) -> dict[str, str]:
+    """Words that are nothing but another spelling of a name ("k8s", "aws"), and the name.
+
+    None is a word of the language, for "spa" and "coding" mean other things, too; without a list of those nobody knows.
+    Nor is it a form of a word of the name: "warehousing" is more than warehouse operations.
+    """
+    language = {word.lower() for word in corpus.words}
+    found: dict[str, str] = {}
+    for name, *spellings in corpus.knowledge.spellings.values() if language else ():
+        starts = {word[:_SAME_START] for word in words(name)}
+        for spelling in spellings:
+            word, *more = words(spelling) or [""]
+            if more or len(word) < _LEAST_SPELLING or word in language or len(corpus.knowledge.preferred(spelling)) > 1:
+                continue
+            if word[:_SAME_START] not in starts or _letters(word) == _letters(name):
+                found[word] = name
+    return found
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text.lower() if character.isalnum())
 
 
 class _Texts:
@@ -848,7 +873,7 @@ def train(corpus: Corpus, recipe: Recipe, teacher: Embedder | None, progress: Pr
         table, layer = train_floats(corpus, terms, recipe, teacher, progress)
     finally:
         torch.set_num_threads(n_threads)
-    return shifted(to_weights(table, layer, terms, recipe), corpus, recipe)
+    return shifted(to_weights(table, layer, terms, recipe, spelled_words(corpus)), corpus, recipe)
 
 
 def train_floats(
@@ -920,12 +945,29 @@ def fold(table: NDArray[np.float32], terms: Sequence[str], n_buckets: int) -> ND
     return folded
 
 
-def to_weights(table: NDArray[np.float32], layer: _Layer, terms: Sequence[str], recipe: Recipe) -> Weights:
+def with_spellings(
+    folded: NDArray[np.float32], terms: Sequence[str], spelled: Mapping[str, str]
+) -> NDArray[np.float32]:
+    """The table with the rows of words that are spelled for a name: the sum of those of the name."""
+    table = folded.copy()
+    rows = {term: row for row, term in enumerate(terms)}
+    for _ in range(2):  # a name may have such a word in it: "AWS Lambda"
+        for word, name in spelled.items():
+            tokens = words(name)
+            parts = [rows[term] for term in (*tokens, *pairs(tokens)) if term in rows]
+            if word in rows and parts:
+                table[rows[word]] = table[parts].sum(0)
+    return table
+
+
+def to_weights(
+    table: NDArray[np.float32], layer: _Layer, terms: Sequence[str], recipe: Recipe, spelled: Mapping[str, str]
+) -> Weights:
     """The file's arrays of a table and a layer."""
     folded = fold(table, terms, recipe.n_buckets)
     turn = rotation(folded, recipe.part, recipe.seed)
     codebook = learn_codebook(folded @ turn, recipe.part, recipe.seed)
-    codes, scales = quantise(folded @ turn, codebook)
+    codes, scales = quantise(with_spellings(folded, terms, spelled) @ turn, codebook)
     keys, checks = checksums(terms)
     order = np.argsort(keys)
     rows = np.concatenate([order, np.arange(len(terms), len(table))])

@@ -70,6 +70,23 @@ def test_near_and_far(name, near, far):
     assert other < 0.35
 
 
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [
+        ("k8s", "Kubernetes"),
+        ("AWS", "Amazon Web Services"),
+        ("IaC", "Infrastructure as code"),
+        ("OOP", "Object-oriented Programming"),
+        ("TDD", "Test-driven development"),
+        ("NodeJS", "Node.js"),
+        ("R&D", "Research and Development"),
+    ],
+)
+def test_a_spelling_is_the_name(spelling, name):
+    (same,) = cosines(default_embedder(), [(spelling, name)])
+    assert same > SkillMatcher().config.same_skill.above
+
+
 def test_a_match_without_anything_else():
     level = {"value": 4, "max": 5}
     (job,) = [Skill.from_dict({"name": "Kubernetes", "level": level})]

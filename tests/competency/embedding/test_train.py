@@ -148,6 +148,43 @@ def test_folding_a_word_sums_its_rows():
     np.testing.assert_array_equal(folded[2:], table[2:])
 
 
+def test_a_word_that_is_another_spelling_gets_the_rows_of_the_name():
+    terms = ["bdl", "bd", "big", "data", "lake", "big data"]
+    table = np.random.default_rng(0).normal(size=(len(terms) + 16, 4)).astype(np.float32)
+    spelled = {"bdl": "BD Lake", "bd": "Big Data", "unknown": "Big Data", "lake": "?"}
+    found = training.with_spellings(table, terms, spelled)
+    np.testing.assert_array_equal(found[2:], table[2:])
+    np.testing.assert_allclose(found[1], table[[2, 3, 5]].sum(0), rtol=1e-5)
+    np.testing.assert_allclose(found[0], table[[2, 3, 5, 4]].sum(0), rtol=1e-5)
+
+
+def test_words_that_are_another_spelling():
+    knowledge = parse("""
+ambiguous = ["gcp"]
+[spellings]
+"Amazon Web Services" = ["AWS", "amazon aws", "Amazon-WS"]
+"Single-Page Applications" = ["SPA"]
+"JavaScript" = ["JS", "ecmascript"]
+"Microsoft Excel" = ["Excel"]
+"Warehouse operations" = ["warehousing"]
+"Node.js" = ["NodeJS"]
+"Google Cloud Platform" = ["GCP"]
+"Good Clinical Practice" = ["GCP"]
+""")
+    corpus = Corpus([], words=["Spa", "cloud"], knowledge=knowledge)
+    assert training.spelled_words(corpus) == {
+        "aws": "Amazon Web Services",
+        "ecmascript": "JavaScript",
+        "nodejs": "Node.js",
+    }
+    assert training.spelled_words(dataclasses.replace(corpus, words=[])) == {}
+
+
+def test_trained_spellings_are_the_name(trained):
+    (cosine,) = cosines(trained, [("k8s", "Kubernetes")])
+    assert cosine > 0.99
+
+
 def test_forward_is_the_sum_of_rows():
     import torch
 
