@@ -378,8 +378,6 @@ class SkillMatcher:
 
     def _results(self, pairs: Sequence[Pair], scores: Scores) -> Iterator[MatchResult]:
         """Results of pairs that were scored together."""
-        for array in (scores.similarities, scores.probability, scores.mean, scores.variance):
-            array.setflags(write=False)
         logged = logger.isEnabledFor(logging.DEBUG)
         start = 0
         for place, ((required, candidate), overall) in enumerate(zip(pairs, scores.overall.tolist(), strict=True)):

@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,9 @@ class Levels:
     ratio: Array
     alpha: Array
     beta: Array
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.ratio, self.alpha, self.beta)  # tables are made anew
 
     def cdf(self, x: Array) -> Array:
         """Probability of a value up to each of `x`, shape (..., n_level): the regularised incomplete beta function."""

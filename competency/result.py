@@ -45,6 +45,12 @@ class MatchResult:
     _rows: slice = field(repr=False)
     _model: Model = field(repr=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy: with the figures of its own pair only, and without what is computed when it is read."""
+        own = self._scores.of_pair(self._pair, self._rows)
+        rows = slice(0, len(self.required))
+        return type(self), (self.required, self.candidate, self.overall_score, own, 0, rows, self._model)
+
     @property
     def probability(self) -> Array:
         """Score of each requirement, in [0, 1], shape (n_required,)."""

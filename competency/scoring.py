@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +113,7 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Figures of rows and pairs.
+    """Figures of rows and pairs; those that results show are read-only.
 
     Parameters
     ----------
@@ -141,6 +141,42 @@ class Scores:
     mean: Array
     variance: Array
     weights: Array
+
+    def __post_init__(self) -> None:
+        for array in (self.similarities, self.probability, self.mean, self.variance):
+            array.setflags(write=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(getattr(self, name) for name in self.__slots__)  # arrays are read-only again
+
+    def of_pair(self, pair: int, rows: slice) -> "Scores":
+        """Copies of the figures of one pair; `rows` are its."""
+        required, candidates = self.required, self.candidates
+        n_row = rows.stop - rows.start
+        return Scores(
+            Requirements(
+                threshold=required.threshold[rows].copy(),
+                thresholds=required.thresholds,
+                threshold_code=required.threshold_code[rows].copy(),
+                domain=required.domain[rows].copy(),
+                named=required.named[rows].copy(),
+                pair=np.zeros(n_row, np.intp),
+                first=np.zeros(1, np.intp),
+                n_required=np.array([n_row]),
+            ),
+            Candidates(
+                levels=candidates.levels,
+                bins=candidates.bins[pair : pair + 1].copy(),
+                domain_of_group=candidates.domain_of_group[pair : pair + 1].copy(),
+            ),
+            similarities=self.similarities[rows].copy(),
+            best=self.best[rows].copy(),
+            overall=self.overall[pair : pair + 1].copy(),
+            probability=self.probability[rows].copy(),
+            mean=self.mean[rows].copy(),
+            variance=self.variance[rows].copy(),
+            weights=self.weights[rows].copy(),
+        )
 
 
 def check_strategy(strategy: str) -> str:

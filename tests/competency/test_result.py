@@ -1,4 +1,6 @@
+import copy
 import json
+import pickle
 
 import pytest
 
@@ -39,6 +41,19 @@ def test_to_dict_is_the_result_of_competency_api():
         "variance": RESULT.variance[0],
     }
     assert json.loads(json.dumps(data)) == data
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda result: pickle.loads(pickle.dumps(result))])
+def test_a_copy_is_of_its_own_pair_only(copied):
+    pairs = [(REQUIRED[: 1 + i % 2], CANDIDATE[i % 3 :]) for i in range(60)]
+    for (required, candidate), result in zip(pairs, SkillMatcher().match_many(pairs), strict=True):
+        again = copied(result)
+        assert again.to_dict() == result.to_dict()
+        assert again.shares.tolist() == result.shares.tolist()
+        for field in ("similarities", "probability", "mean", "variance", "interval", "pairwise_scores"):
+            assert not getattr(again, field).flags.writeable
+        alone = SkillMatcher().match(required, candidate)
+        assert len(pickle.dumps(result)) == pytest.approx(len(pickle.dumps(alone)), rel=0.05)
 
 
 def test_identical_spelling_is_1_in_the_maps_only():
