@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.common import OPERATIONS
 from benchmarks.heap import cache, dhat, diff, growth, record, tree
-from benchmarks.heap.files import write_atomically
+from benchmarks.heap.files import check_targets, write_atomically
 from benchmarks.heap.profile import METRICS, Profile
 from benchmarks.heap.report import report
 from benchmarks.heap.units import format_bytes
@@ -71,17 +71,11 @@ def _add_record(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_record)
 
 
-def _check_folders(*paths: Path) -> None:
-    """Before anything is measured: what was measured must not be lost for want of a folder."""
-    for path in paths:
-        if not path.parent.is_dir():
-            raise record.InstrumentError(f"{str(path)!r}: expected a file in a folder that exists")
-
-
 def _record(arguments: argparse.Namespace) -> int:
-    _check_folders(arguments.output, *([arguments.keep] if arguments.keep else []))
     if arguments.script and arguments.operation:
         raise record.InstrumentError(f"both {arguments.operation!r} and a script: expected one of them")
+    # before anything is measured, which would be lost
+    check_targets([arguments.output, *([arguments.keep] if arguments.keep else [])], arguments.script)
     print("Recording ...", file=sys.stderr, flush=True)
     if arguments.script:
         profile = record.record_script(arguments.script, keep=arguments.keep)
@@ -124,7 +118,8 @@ def _write_page(path: Path, profile: Profile, before: Profile | None = None) -> 
 
 
 def _view(arguments: argparse.Namespace) -> int:
-    _check_folders(arguments.output)
+    if arguments.html:
+        check_targets([arguments.output], [arguments.file])
     profile = dhat.load(arguments.file)
     if arguments.html:
         return _write_page(arguments.output, profile)
@@ -147,6 +142,8 @@ def _add_diff(commands: argparse._SubParsersAction) -> None:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
+    if arguments.html:
+        check_targets([arguments.output], [arguments.before, arguments.after])
     before, after = dhat.load(arguments.before), dhat.load(arguments.after)
     if arguments.html:
         return _write_page(arguments.output, after, before)
@@ -190,7 +187,7 @@ def _add_growth(commands: argparse._SubParsersAction) -> None:
 
 
 def _growth(arguments: argparse.Namespace) -> int:
-    _check_folders(*arguments.plot)
+    check_targets(arguments.plot)
     metrics = arguments.metric or tuple(growth.METRICS)
     found = growth.measure_growth(arguments.operation, growth.parse_sizes(arguments.sizes), metrics=metrics)
     if arguments.json:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.heap.files import write_atomically
+from benchmarks.heap.files import TargetError, write_atomically
 from benchmarks.heap.units import format_bytes
 
 __all__ = ["METRICS", "Growth", "GrowthError", "Law", "fit", "measure_growth", "parse_sizes", "plot", "table"]
@@ -273,8 +273,8 @@ def plot(growth: Growth, path: Path) -> None:
     drawn = _draw(growth, suffix[1:])
     try:
         write_atomically(path, drawn)
-    except OSError as error:
-        raise GrowthError(f"cannot write {str(path)!r}: {error.strerror or error}") from None
+    except TargetError as error:
+        raise GrowthError(str(error)) from None
 
 
 def _draw(growth: Growth, form: str) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.common import OPERATIONS, Operation
 from benchmarks.heap.capture import read_profile, track
+from benchmarks.heap.files import written_whole
 from benchmarks.heap.profile import Profile
 
 __all__ = ["InstrumentError", "find_operation", "record_operations", "record_script"]
@@ -57,9 +58,10 @@ def parameters(operation: Operation, n_candidate: int, n_required: int) -> tuple
 
 @contextmanager
 def _capture_file(keep: Path | None):
-    """Where memray writes: a file that is removed afterwards, or `keep`."""
+    """Where memray writes: a file that is removed afterwards, or becomes `keep` when all went well."""
     if keep is not None:
-        yield keep
+        with written_whole(keep) as capture:
+            yield capture
         return
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder) / "capture.bin"

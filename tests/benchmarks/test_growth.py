@@ -304,5 +304,5 @@ def test_a_plot_elsewhere(tmp_path, monkeypatch):
 
 def test_a_plot_in_a_folder_that_is_not_there(tmp_path):
     pytest.importorskip("matplotlib", reason="a plot needs matplotlib")
-    with pytest.raises(GrowthError, match=r"^cannot write '.*': No such file or directory$"):
+    with pytest.raises(GrowthError, match=r"^cannot write '.*': expected a file in a folder that exists$"):
         plot(GROWTH, tmp_path / "none" / "growth.svg")

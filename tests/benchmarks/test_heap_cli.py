@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,50 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
+
+
+def test_a_file_that_is_read_is_not_overwritten(recorded, capsys):
+    before, after = (Path(path).read_bytes() for path in recorded)
+    for arguments in (
+        ["view", recorded[0], "--html", "-o", recorded[0]],
+        ["diff", *recorded, "--html", "-o", recorded[1]],
+        ["record", "-o", recorded[0], "--", recorded[0]],
+    ):
+        assert main(arguments) == 1
+        assert "expected another file than is read or written besides" in capsys.readouterr().err
+    assert [Path(path).read_bytes() for path in recorded] == [before, after]
+
+
+def test_a_capture_and_a_profile_need_a_file_each(tmp_path, capsys):
+    path = str(tmp_path / "kept.json")
+    assert main(["record", "similarity", "--keep", path, "-o", path]) == 1
+    captured = capsys.readouterr()
+    assert captured.err == f"cannot write {path!r}: expected another file than is read or written besides\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", ["-o", "--keep"])
+def test_a_pipe_is_not_replaced(option, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    assert main(["record", "similarity", option, "pipe"]) == 1
+    assert capsys.readouterr().err == "cannot write 'pipe': expected the name of a regular file, or a new one\n"
+    assert Path("pipe").is_fifo()
+    assert list(Path().iterdir()) == [Path("pipe")]
+
+
+def test_a_page_that_cannot_be_written_is_named(recorded, tmp_path, capsys):
+    for name in (str(tmp_path), str(tmp_path / "no" / "page.html"), "."):
+        assert main(["view", recorded[0], "--html", "-o", name]) == 1
+        assert capsys.readouterr().err.startswith(f"cannot write {name!r}: expected ")
+    assert main(["view", recorded[0], "--html", "-o", ""]) == 1
+    assert capsys.readouterr().err.startswith("cannot write '.': expected ")
+
+
+def test_a_capture_is_kept_beside_no_other_file(tmp_path):
+    (tmp_path / "link.bin").symlink_to(tmp_path / "kept.bin")
+    arguments = ["record", "similarity", "--candidates", "10", "--required", "5", "-o", str(tmp_path / "out.json")]
+    assert main([*arguments, "--keep", str(tmp_path / "link.bin")]) == 0
+    assert compute_statistics(str(tmp_path / "kept.bin")).total_num_allocations > 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.bin", "link.bin", "out.json"]
+    assert (tmp_path / "link.bin").is_symlink()

@@ -263,16 +263,6 @@ def test_an_empty_profile():
     assert data["graphs"]["After"]["parent"] == [-1]
 
 
-def test_files_are_written_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "page.html"
-    write_atomically(path, "é\n")
-    assert path.read_bytes() == b"\xc3\xa9\n"
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(path, "\ud800")
-    assert path.read_bytes() == b"\xc3\xa9\n"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # In a browser, which is driven by the WebDriver protocol.
 
