@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.common import OPERATIONS
+from benchmarks.common import OPERATIONS, Operation
 from benchmarks.heap import cache, dhat, diff, growth, record, tree
 from benchmarks.heap.files import check_targets, write_atomically
 from benchmarks.heap.profile import METRICS, Profile
@@ -16,6 +16,7 @@ from benchmarks.heap.report import report
 from benchmarks.heap.units import format_bytes
 
 NAMES = ", ".join(OPERATIONS)
+SIZED = [name for name, operation in OPERATIONS.items() if operation.sized]
 
 
 def _size(text: str) -> int:
@@ -26,16 +27,42 @@ def _size(text: str) -> int:
 
 
 def _add_sizes(parser: argparse.ArgumentParser, n_candidate: int = 100, n_required: int = 50) -> None:
-    default = "(default: %(default)s)"
-    parser.add_argument(
-        "--candidates", type=_size, default=n_candidate, metavar="N", help=f"candidate skills {default}"
-    )
-    parser.add_argument("--required", type=_size, default=n_required, metavar="M", help=f"required skills {default}")
+    # no defaults here: a size that was asked for differs from one that was not, see _operations
+    parser.add_argument("--candidates", type=_size, metavar="N", help=f"candidate skills (default: {n_candidate})")
+    parser.add_argument("--required", type=_size, metavar="M", help=f"required skills (default: {n_required})")
+    parser.set_defaults(default_sizes=(n_candidate, n_required))
+
+
+def _sizes(arguments: argparse.Namespace) -> tuple[int, int]:
+    n_candidate, n_required = arguments.default_sizes
+    return arguments.candidates or n_candidate, arguments.required or n_required
+
+
+def _check_unsized(arguments: argparse.Namespace, what: str) -> None:
+    for option, value in (("--candidates", arguments.candidates), ("--required", arguments.required)):
+        if value is not None:
+            raise record.InstrumentError(
+                f"{option} {value}: {what} has no such size: expected one of {', '.join(SIZED)}"
+            )
+
+
+def _operations(arguments: argparse.Namespace, names: Sequence[str]) -> list[Operation]:
+    """The operations of these names, where each has a size if one was asked for."""
+    operations = [record.find_operation(name) for name in names]
+    for operation in operations:
+        if operation.sized is None:
+            _check_unsized(arguments, operation.name)
+    return operations
 
 
 def _add_report(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("report", help="key metrics of operations", description="Key metrics of operations.")
-    parser.add_argument("operations", nargs="*", metavar="OPERATION", help=f"any of {NAMES} (default: all)")
+    parser.add_argument(
+        "operations",
+        nargs="*",
+        metavar="OPERATION",
+        help=f"any of {NAMES} (default: all, or those that have a size where one is given)",
+    )
     _add_sizes(parser)
     parser.add_argument("--json", action="store_true", help="print all figures as JSON, sizes in bytes")
     parser.set_defaults(run=_report)
@@ -43,8 +70,9 @@ def _add_report(commands: argparse._SubParsersAction) -> None:
 
 def _report(arguments: argparse.Namespace) -> int:
     found = []
-    for operation in [record.find_operation(name) for name in arguments.operations or OPERATIONS]:
-        params = record.parameters(operation, arguments.candidates, arguments.required)
+    by_default = SIZED if arguments.candidates or arguments.required else OPERATIONS
+    for operation in _operations(arguments, arguments.operations or list(by_default)):
+        params = record.parameters(operation, *_sizes(arguments))
         found.append(report(operation, params))
         if not arguments.json:
             print("\n".join(found[-1].lines()), end="\n\n", flush=True)
@@ -74,14 +102,18 @@ def _add_record(commands: argparse._SubParsersAction) -> None:
 def _record(arguments: argparse.Namespace) -> int:
     if arguments.script and arguments.operation:
         raise record.InstrumentError(f"both {arguments.operation!r} and a script: expected one of them")
+    names = [arguments.operation] if arguments.operation else record.COMPONENTS
+    if arguments.script:
+        _check_unsized(arguments, "a script")
+    else:
+        _operations(arguments, names)
     # before anything is measured, which would be lost
     check_targets([arguments.output, *([arguments.keep] if arguments.keep else [])], arguments.script)
     print("Recording ...", file=sys.stderr, flush=True)
     if arguments.script:
         profile = record.record_script(arguments.script, keep=arguments.keep)
     else:
-        names = [arguments.operation] if arguments.operation else record.COMPONENTS
-        profile = record.record_operations(names, arguments.candidates, arguments.required, keep=arguments.keep)
+        profile = record.record_operations(names, *_sizes(arguments), keep=arguments.keep)
     dhat.save(profile, arguments.output)
     for label, prefix in (("Total", "total"), ("At the peak", "peak"), ("At the end", "end")):
         size, blocks = profile.total(f"{prefix}_bytes"), profile.total(f"{prefix}_blocks")
@@ -215,8 +247,8 @@ def _add_cache(commands: argparse._SubParsersAction) -> None:
 
 
 def _cache(arguments: argparse.Namespace) -> int:
-    operation = record.find_operation(arguments.operation)
-    params = record.parameters(operation, arguments.candidates, arguments.required)
+    (operation,) = _operations(arguments, [arguments.operation])
+    params = record.parameters(operation, *_sizes(arguments))
     found = [cache.simulate(operation.name, params, repeats=arguments.repeats)]
     if arguments.hardware:
         counted = cache.hardware(operation.name, params)

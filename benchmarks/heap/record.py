@@ -75,14 +75,22 @@ def record_operations(names: Sequence[str], n_candidate: int, n_required: int, *
     names : sequence of str
         Names of operations.
     n_candidate, n_required : int
-        Numbers of skills.
+        Numbers of skills, for the operations that are sized by them.
     keep : Path, optional
         Where to leave memray's capture; by default it is removed.
     """
     calls: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+    described, of_size = [], ""
     for name in names:
         operation = find_operation(name)
-        calls.append((operation.run, operation.setup(*parameters(operation, n_candidate, n_required))))
+        params = parameters(operation, n_candidate, n_required)
+        calls.append((operation.run, operation.setup(*params)))
+        if operation.sized:
+            described.append(name)
+            of_size = f" of {n_candidate} x {n_required} skills"
+        else:
+            own = ", ".join(f"{key} {value}" for key, value in zip(operation.params, params, strict=True))
+            described.append(f"{name} ({own})" if own else name)
 
     def run_all() -> list[object]:
         return [call(*arguments) for call, arguments in calls]
@@ -90,7 +98,7 @@ def record_operations(names: Sequence[str], n_candidate: int, n_required: int, *
     with _capture_file(keep) as capture:
         track(run_all, (), capture)
         track(run_all, (), capture)
-        return read_profile(capture, f"{', '.join(names)} of {n_candidate} x {n_required} skills")
+        return read_profile(capture, ", ".join(described) + of_size)
 
 
 def record_script(arguments: Sequence[str], *, keep: Path | None = None) -> Profile:

@@ -8,6 +8,8 @@ pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
 
 from memray._memray import compute_statistics
 
+import benchmarks.heap.__main__ as command_line
+from benchmarks.common import OPERATIONS
 from benchmarks.heap.__main__ import main
 from benchmarks.heap.dhat import load
 from benchmarks.heap.profile import sites
@@ -86,7 +88,7 @@ def test_report(capsys, statistics):
 
 
 def test_report_as_json(capsys, statistics):
-    assert main(["report", "match", "import", "--candidates", "100", "--required", "50", "--json"]) == 0
+    assert main(["report", "match", "import", "--json"]) == 0
     match, package = json.loads(capsys.readouterr().out)
     assert match["parameters"] == {"size": "100x50", "names": "real"}
     assert match["mean_bytes"] == match["allocated_bytes"] / match["allocations"]
@@ -182,3 +184,38 @@ def test_a_capture_is_kept_beside_no_other_file(tmp_path):
     assert compute_statistics(str(tmp_path / "kept.bin")).total_num_allocations > 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.bin", "link.bin", "out.json"]
     assert (tmp_path / "link.bin").is_symlink()
+
+
+@pytest.mark.parametrize(
+    "command", [["report", "rank_everyone"], ["report", "match", "rank"], ["record", "rank"], ["cache", "rank"]]
+)
+@pytest.mark.parametrize("size", [["--candidates", "100"], ["--required", "5"]])
+def test_a_size_is_refused_where_an_operation_has_none(command, size, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main([*command, *size]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith(
+        f"{' '.join(size)}: {command[-1]} has no such size: expected one of embed, similarity,"
+    )
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
+
+
+def test_a_script_has_no_size(capsys):
+    assert main(["record", "--required", "5", "--", "script.py"]) == 1
+    assert capsys.readouterr().err.startswith("--required 5: a script has no such size: expected one of ")
+
+
+def test_a_report_of_a_size_is_of_the_operations_that_have_one(capsys, monkeypatch):
+    assert [name for name in OPERATIONS if OPERATIONS[name].sized] == command_line.SIZED
+    monkeypatch.setattr(command_line, "SIZED", ["score", "to_dict"])
+    assert main(["report", "--candidates", "9", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["operation"], one["parameters"]) for one in found] == [
+        ("score", {"size": "9x50"}),
+        ("to_dict", {"size": "9x50"}),
+    ]
+
+
+def test_a_profile_names_the_sizes_that_were_measured(tmp_path):
+    assert main(["record", "overlap", "-o", str(tmp_path / "out.json")]) == 0
+    assert load(tmp_path / "out.json").command == "overlap (percent 90)"
