@@ -294,7 +294,7 @@ def report(figures: dict[str, Any]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the figures."""
+    """Print the figures; returns the exit code: 0, or 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.distributed", description=__doc__)
     parser.add_argument(
         "--candidates", type=int, default=1_000_000, metavar="N", help="of the crowd (default: a million)"
@@ -307,8 +307,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"expected at least {max(PARTITIONS)} candidates, a top of 1 and 1 round")
     from competency import SkillMatcher
 
-    job = Job(SkillMatcher(crowd.CrowdEmbedder()), crowd.required_skills("fits"), arguments.top)
-    figures = measure(job, crowd.candidate_pool(arguments.candidates), arguments.rounds)
+    try:
+        job = Job(SkillMatcher(crowd.CrowdEmbedder()), crowd.required_skills("fits"), arguments.top)
+        figures = measure(job, crowd.candidate_pool(arguments.candidates), arguments.rounds)
+    except KeyboardInterrupt:
+        return 130  # what a shell says of a command that Ctrl-C ended
     print(json.dumps(figures, indent=2) if arguments.json else report(figures))
     return 0
 

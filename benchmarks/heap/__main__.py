@@ -16,6 +16,7 @@ from benchmarks.heap.report import report
 from benchmarks.heap.units import format_bytes
 
 NAMES = ", ".join(OPERATIONS)
+INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 SIZED = [name for name, operation in OPERATIONS.items() if operation.sized]
 
 
@@ -274,7 +275,13 @@ COMMANDS: tuple[Callable[[argparse._SubParsersAction], None], ...] = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run an instrument; returns the exit code: 0, or 1 where what was asked cannot be done."""
+    """Run an instrument.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 1 where what was asked cannot be done, 130 after Ctrl-C.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.heap", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="INSTRUMENT")
     for add in COMMANDS:
@@ -296,6 +303,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImportError as error:
         print(f"{error.name} is missing: python -m pip install '.[memory-profiling]'", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

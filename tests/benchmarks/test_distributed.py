@@ -53,3 +53,12 @@ def test_wrong_usage(capsys):
         distributed.main(["--candidates", "10"])
     assert stopped.value.code == 2
     assert "expected at least 64 candidates" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_an_exit_code(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(distributed, "measure", interrupted)
+    assert distributed.main(["--candidates", "64"]) == 130
+    assert capsys.readouterr() == ("", "")

@@ -1,5 +1,9 @@
 import json
 import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -219,3 +223,36 @@ def test_a_report_of_a_size_is_of_the_operations_that_have_one(capsys, monkeypat
 def test_a_profile_names_the_sizes_that_were_measured(tmp_path):
     assert main(["record", "overlap", "-o", str(tmp_path / "out.json")]) == 0
     assert load(tmp_path / "out.json").command == "overlap (percent 90)"
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": ":".join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["growth", "match", "--sizes", "300,400,500,600,700", "--plot", "growth.svg"],
+        ["record", "match", "--candidates", "800", "--required", "400", "--keep", "kept.bin"],
+        pytest.param(
+            ["cache", "match"], marks=pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
+        ),
+    ],
+)
+def test_an_interrupted_instrument_is_quiet_and_leaves_nothing(arguments, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.heap", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**ENVIRONMENT, "TMPDIR": str(tmp_path / "temporary")},
+        start_new_session=True,  # whose processes all get the signal, as those of a terminal do
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
+    )
+    assert process.stderr.readline().endswith("...\n")  # it has begun to measure
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (130, "")
+    assert all(line.endswith("...") for line in err.splitlines())
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
