@@ -16,7 +16,8 @@ from benchmarks.heap.report import report
 from benchmarks.heap.units import format_bytes
 
 NAMES = ", ".join(OPERATIONS)
-INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended,
+PIPE_CLOSED = 141  # and of one whose reader went away
 SIZED = [name for name, operation in OPERATIONS.items() if operation.sized]
 
 
@@ -280,7 +281,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, or 1 where what was asked cannot be done, 130 after Ctrl-C.
+        Exit code: 0, or 1 where what was asked cannot be done, 130 after Ctrl-C, 141 where the reader of the output
+        went away.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.heap", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="INSTRUMENT")
@@ -290,13 +292,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     own, script = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     arguments = parser.parse_args(own, argparse.Namespace(script=script))
     try:
-        return arguments.run(arguments)
+        try:
+            return arguments.run(arguments)
+        finally:
+            print(end="", flush=True)  # here, where a closed pipe is no traceback
     except (record.InstrumentError, dhat.DhatError, growth.GrowthError, cache.CacheError) as error:
         print(error, file=sys.stderr)
         return 1
     except BrokenPipeError:  # whoever reads the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return PIPE_CLOSED
     except OSError as error:
         print(error, file=sys.stderr)
         return 1

@@ -256,3 +256,14 @@ def test_an_interrupted_instrument_is_quiet_and_leaves_nothing(arguments, tmp_pa
     assert (process.returncode, out) == (130, "")
     assert all(line.endswith("...") for line in err.splitlines())
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("arguments", [["view"], ["diff", "--json"], ["view", "--depth", "9", "--threshold", "0"]])
+def test_a_closed_pipe_is_quiet(arguments, recorded):
+    reader, writer = os.pipe()
+    os.close(reader)
+    files = recorded if arguments[0] == "diff" else recorded[:1]
+    command = [sys.executable, "-m", "benchmarks.heap", *arguments, *files]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=ENVIRONMENT)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
