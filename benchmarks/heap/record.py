@@ -114,8 +114,10 @@ def record_script(arguments: Sequence[str], *, keep: Path | None = None) -> Prof
     Raises
     ------
     InstrumentError
-        Where the program fails.
+        Where there is no such script, or the program fails.
     """
+    if not arguments[0].startswith("-") and not Path(arguments[0]).is_file():
+        raise InstrumentError(f"{arguments[0]!r}: expected a Python file, or -m and a module")
     with _capture_file(keep) as capture:
         command = [sys.executable, "-m", "memray", "run", "--trace-python-allocators", "--quiet", "--force"]
         done = subprocess.run([*command, "--output", str(capture), *arguments], check=False)

@@ -267,3 +267,11 @@ def test_a_closed_pipe_is_quiet(arguments, recorded):
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=ENVIRONMENT)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("script", [".", "none.py", ""])
+def test_what_is_no_script_is_one_sentence(script, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert main(["record", "--", script, "--flag"]) == 1
+    assert capfd.readouterr().err == f"Recording ...\n{script!r}: expected a Python file, or -m and a module\n"
+    assert not list(tmp_path.iterdir())
