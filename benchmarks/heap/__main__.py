@@ -3,7 +3,9 @@
 import argparse
 import dataclasses
 import json
+import math
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,9 +24,18 @@ SIZED = [name for name, operation in OPERATIONS.items() if operation.sized]
 
 
 def _size(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
+    if not re.fullmatch("0*[1-9][0-9]{0,17}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least 1")
+    return int(text)
+
+
+def _percent(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a percentage, 0 to 100")
     return value
 
 
@@ -132,15 +143,30 @@ def _add_view(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--sort", choices=METRICS, default="total_bytes", help="metric (default: total_bytes)")
     parser.add_argument("--depth", type=_size, default=3, metavar="N", help="levels that are shown (default: 3)")
     parser.add_argument(
-        "--threshold", type=float, default=1.0, metavar="PERCENT", help="hide what has less of the total (default: 1)"
+        "--threshold",
+        type=_percent,
+        default=1.0,
+        metavar="PERCENT",
+        help="hide what has less of the total (default: 1)",
     )
-    _add_html(parser)
+    _add_html(parser, parser)
     parser.set_defaults(run=_view)
 
 
-def _add_html(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--html", action="store_true", help="write one page that needs no network instead")
-    parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="the page")
+def _add_html(parser: argparse.ArgumentParser, form: argparse._ActionsContainer) -> None:
+    form.add_argument("--html", action="store_true", help="write one page that needs no network instead")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the page (default: report.html)")
+
+
+def _page_file(arguments: argparse.Namespace, *inputs: Path) -> Path | None:
+    """Where a page is to be written, if one is."""
+    if not arguments.html:
+        if arguments.output is not None:
+            raise record.InstrumentError(f"output {str(arguments.output)!r}: expected --html with it")
+        return None
+    path = arguments.output or Path("report.html")
+    check_targets([path], inputs)
+    return path
 
 
 def _write_page(path: Path, profile: Profile, before: Profile | None = None) -> int:
@@ -152,11 +178,10 @@ def _write_page(path: Path, profile: Profile, before: Profile | None = None) -> 
 
 
 def _view(arguments: argparse.Namespace) -> int:
-    if arguments.html:
-        check_targets([arguments.output], [arguments.file])
+    page_file = _page_file(arguments, arguments.file)
     profile = dhat.load(arguments.file)
-    if arguments.html:
-        return _write_page(arguments.output, profile)
+    if page_file:
+        return _write_page(page_file, profile)
     shown = tree.lines(profile, arguments.sort, depth=arguments.depth, threshold=arguments.threshold / 100)
     print(f"{tree.printable(profile.command)}\n")
     print("\n".join(shown))
@@ -170,17 +195,17 @@ def _add_diff(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("before", type=Path, metavar="BEFORE", help="a DHAT file")
     parser.add_argument("after", type=Path, metavar="AFTER", help="another one")
     parser.add_argument("--most", type=_size, default=20, metavar="N", help="sites that are shown (default: 20)")
-    parser.add_argument("--json", action="store_true", help="print all sites as JSON")
-    _add_html(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print all sites as JSON")
+    _add_html(parser, form)
     parser.set_defaults(run=_diff)
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    if arguments.html:
-        check_targets([arguments.output], [arguments.before, arguments.after])
+    page_file = _page_file(arguments, arguments.before, arguments.after)
     before, after = dhat.load(arguments.before), dhat.load(arguments.after)
-    if arguments.html:
-        return _write_page(arguments.output, after, before)
+    if page_file:
+        return _write_page(page_file, after, before)
     if arguments.json:
         changes = diff.compare(before, after)
         print(json.dumps([{"status": change.status, **dataclasses.asdict(change)} for change in changes], indent=2))

@@ -148,9 +148,12 @@ def _figures(arguments: argparse.Namespace) -> int:
 
 
 def _percent(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 <= value < math.inf:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a percentage, at least 0")
     return value / 100
 
 

@@ -58,3 +58,11 @@ def test_a_commit_that_could_not_be_measured_does_not_pass(code, monkeypatch, ca
     captured = capsys.readouterr()
     assert captured.err.startswith(f"asv ended with exit code {code}, see above")
     assert captured.out == ""
+
+
+@pytest.mark.parametrize("tolerance", ["nan", "-1", "inf", "five"])
+def test_a_tolerance_says_what_is_accepted(tolerance, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main.main(["gate", "HEAD", "HEAD", "--tolerance", tolerance])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.endswith(f"--tolerance: {tolerance!r}: expected a percentage, at least 0\n")

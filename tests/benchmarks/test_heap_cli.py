@@ -275,3 +275,47 @@ def test_what_is_no_script_is_one_sentence(script, tmp_path, monkeypatch, capfd)
     assert main(["record", "--", script, "--flag"]) == 1
     assert capfd.readouterr().err == f"Recording ...\n{script!r}: expected a Python file, or -m and a module\n"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        *(
+            (["view", "a.json", "--threshold", bad], f"--threshold: {bad!r}: expected a percentage, 0 to 100")
+            for bad in ("nan", "-1", "101", "inf", "1 %")
+        ),
+        *(
+            ([*command, bad], f"{command[-1]}: {bad!r}: expected a whole number, at least 1")
+            for command in (["view", "a.json", "--depth"], ["report", "--candidates"], ["cache", "match", "--repeats"])
+            for bad in ("0", "-3", "1.5", "1_0", "9" * 5000)
+        ),
+        (["diff", "a.json", "b.json", "--json", "--html"], "--html: not allowed with argument --json"),
+    ],
+)
+def test_wrong_usage_says_what_is_accepted(arguments, said, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.endswith(f"{said}\n")
+
+
+@pytest.mark.parametrize("threshold", ["0", "100", "0.5"])
+def test_a_threshold_is_a_percentage(threshold, recorded):
+    assert main(["view", recorded[0], "--threshold", threshold]) == 0
+
+
+@pytest.mark.parametrize("command", ["view", "diff", "diff --json"])
+def test_an_output_without_a_page_is_refused(command, recorded, tmp_path, capsys):
+    name, *options = command.split()
+    files = recorded if name == "diff" else recorded[:1]
+    assert main([name, *files, *options, "-o", str(tmp_path / "page.html")]) == 1
+    captured = capsys.readouterr()
+    assert captured == ("", f"output '{tmp_path / 'page.html'}': expected --html with it\n")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_page_has_a_name_by_default(recorded, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["diff", *recorded, "--html"]) == 0
+    assert capsys.readouterr().out == "report.html\n"
+    assert (tmp_path / "report.html").read_text("utf-8").startswith("<!")
