@@ -1,8 +1,18 @@
+import contextlib
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("distributed", reason="needs the extra distributed")
+
+import psutil
 
 from benchmarks import distributed
 from competency import CandidatePool, HashingEmbedder, ProficiencyLevel, Skill, SkillMatcher
@@ -55,10 +65,33 @@ def test_wrong_usage(capsys):
     assert "expected at least 64 candidates" in capsys.readouterr().err
 
 
-def test_ctrl_c_is_an_exit_code(monkeypatch, capsys):
-    def interrupted(*_):
-        raise KeyboardInterrupt
+def _ignores_interrupts(process):
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return "spawn_main" in " ".join(process.cmdline()) and bool(int(re.search(r"SigIgn:\s*(\w+)", status)[1], 16) & 2)
 
-    monkeypatch.setattr(distributed, "measure", interrupted)
-    assert distributed.main(["--candidates", "64"]) == 130
-    assert capsys.readouterr() == ("", "")
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="sees in /proc whether the workers are ready")
+def test_ctrl_c_ends_it_and_its_workers_without_a_word(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.distributed", "--candidates", "64", "--rounds", "1000000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path), "TMPDIR": str(tmp_path)},
+        start_new_session=True,  # whose processes all get the signal, as those of a terminal do
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
+    )
+    workers, end = [], time.monotonic() + 120
+    try:
+        while len(workers) < 3:  # of both clusters
+            assert process.poll() is None
+            assert time.monotonic() < end, "the workers never started"
+            time.sleep(0.1)
+            with contextlib.suppress(psutil.Error, OSError):  # one that has ended since
+                children = psutil.Process(process.pid).children(recursive=True)
+                workers = [child for child in children if _ignores_interrupts(child)]
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, b"", b"")
+    assert not any(worker.is_running() for worker in workers)
+    assert list(tmp_path.rglob("*.pool")) == []
