@@ -59,7 +59,8 @@ def written_whole(path: Path) -> Iterator[Path]:
             raise
         raise TargetError(f"cannot write {str(path)!r}: {error.strerror or error}") from None
     finally:  # also Ctrl-C leaves nothing behind
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may not even have been made
+            temporary.unlink()
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

@@ -66,3 +66,13 @@ def test_a_target_is_no_input_and_no_other_target(tmp_path):
     for paths, inputs in (([file], [link]), ([link], [file]), ([other, link, file], [])):
         with pytest.raises(TargetError, match=f"^cannot write '{paths[-1]}': expected another file than is read or"):
             check_targets(paths, inputs)
+
+
+def test_a_folder_that_takes_no_file(tmp_path, monkeypatch):
+    def refused(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    for method in ("write_bytes", "unlink"):
+        monkeypatch.setattr(f"pathlib.Path.{method}", refused)
+    with pytest.raises(TargetError, match=f"^cannot write '{tmp_path}/x': Permission denied$"):
+        write_atomically(tmp_path / "x", "text")
