@@ -206,7 +206,7 @@ class SkillMatcher:
         pool : CandidatePool
             Embedded by this matcher's embedder.
         top : int, optional
-            How many; None ranks everyone, without the matches in full.
+            How many; None ranks everyone, without the matches in full, and keeps a position and a score of each.
         explain : bool, default False
             Whether to say which of a candidate's skills carried each requirement.
         memory_budget : int or str, optional
@@ -217,7 +217,8 @@ class SkillMatcher:
         Returns
         -------
         Ranking
-            The scores are those of `match` for the same candidate, to the last bit.
+            The scores are those of `match` for the same candidate, to the last bit; where everyone is ranked they are
+            right to 1e-6, except where a similarity lies within 1e-6 of a step of the model.
 
         Raises
         ------

@@ -128,7 +128,8 @@ class Ranking:
     positions : ndarray of intp, shape (n_top,)
         Their positions in the pool.
     scores : ndarray of float64, shape (n_top,)
-        Overall scores, those of `SkillMatcher.match` to the last bit.
+        Overall scores, those of `SkillMatcher.match` to the last bit; where everyone was ranked they are right to 1e-6,
+        except where a similarity lies within 1e-6 of a step of the model.
     results : tuple of MatchResult
         The matches in full; empty where everyone was ranked.
     carriers : tuple of tuple of tuple of Carrier
