@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import countOf
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,6 +41,8 @@ Codes = NDArray[np.intp]
 
 logger = logging.getLogger("competency")
 
+_T = TypeVar("_T")
+
 _STACK_CELLS = 65_536  # similarities that are scored at one time, and kept as long as one of their results is
 _LARGEST_SIMILARITY = 1.01  # a cosine, with room for the rounding of half-precision vectors
 
@@ -58,6 +61,13 @@ def skill_list(role: str, skills: Iterable[Skill]) -> tuple[Skill, ...]:
         if not isinstance(skill, Skill):
             raise SkillError(f"{role} skill {position}, {shown(skill)}: expected a Skill")
     return checked
+
+
+def _each(what: str, values: Iterable[_T], expected: str) -> Iterator[_T]:
+    try:
+        return iter(values)
+    except TypeError:
+        raise SkillError(f"{what} {shown(values)}: expected {expected}") from None
 
 
 def _similarity_matrix(similarities: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -109,7 +119,8 @@ class SkillMatcher:
         self.embedder: Embedder = default_embedder() if embedder is None else embedder
         self.strategy = check_strategy(strategy)
         self.config = ScoringConfig() if config is None else config
-        if embedder is not None and not isinstance(embedder, Embedder):  # the default is not opened yet
+        is_class = isinstance(embedder, type)  # which has all that its instances have
+        if embedder is not None and (is_class or not isinstance(embedder, Embedder)):  # the default is not opened yet
             raise EmbedderError(f"embedder {shown(embedder)}: expected dim, fingerprint and embed(names)")
         if not isinstance(self.config, ScoringConfig):
             raise ConfigError(f"config {shown(config)}: expected a ScoringConfig")
@@ -176,7 +187,7 @@ class SkillMatcher:
             Where the embedder returns something else than embeddings.
         """
         checked = []
-        for position, pair in enumerate(pairs):
+        for position, pair in enumerate(_each("pairs", pairs, "pairs of (required, candidate)")):
             try:
                 required, candidate = pair
             except (TypeError, ValueError):
@@ -268,7 +279,7 @@ class SkillMatcher:
             As for `rank`.
         """
         checked = []
-        for position, job in enumerate(jobs):
+        for position, job in enumerate(_each("jobs", jobs, "lists of Skill")):
             try:
                 checked.append(skill_list("required", job))
             except SkillError as error:

@@ -15,6 +15,7 @@ from competency import (
     SkillError,
     SkillMatcher,
 )
+from competency.matcher import _STACK_CELLS
 
 
 def skill(name, value=3, domain=None):
@@ -120,6 +121,13 @@ def test_bad_pair():
         SkillMatcher().match_many([(JOB, CV), (1, 2, 3)])
 
 
+def test_nothing_to_go_through():
+    with pytest.raises(SkillError, match=r"^pairs None: expected pairs of \(required, candidate\)$"):
+        SkillMatcher().match_many(None)
+    with pytest.raises(SkillError, match=r"^jobs 5: expected lists of Skill$"):
+        SkillMatcher().rank_many(5, None)
+
+
 @pytest.mark.parametrize(
     ("similarities", "named"),
     [
@@ -154,6 +162,8 @@ def test_bad_config_and_embedder():
         SkillMatcher(config={})
     with pytest.raises(EmbedderError, match="expected dim, fingerprint and embed"):
         SkillMatcher(embedder=HashingEmbedder().embed)
+    with pytest.raises(EmbedderError, match="expected dim, fingerprint and embed"):
+        SkillMatcher(embedder=HashingEmbedder)
 
 
 def test_a_broken_embedder_is_refused():
@@ -193,7 +203,8 @@ def test_match_many_gives_the_answers_of_match_to_the_last_bit(seed, strategy):
 
 
 def test_a_large_stack_is_cut():
-    pairs = [(JOB * 40, CV * 40)] * 3 + [(JOB, CV)]
+    pairs = [(JOB * 40, CV * 40)] * 5 + [(JOB, CV)]
+    assert 2 * len(pairs[0][0]) * len(pairs[0][1]) < _STACK_CELLS < 5 * len(pairs[0][0]) * len(pairs[0][1])
     matcher = SkillMatcher()
     assert [result.overall_score for result in matcher.match_many(pairs)] == [
         matcher.match(*pair).overall_score for pair in pairs
