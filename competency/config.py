@@ -6,6 +6,7 @@ takes all the rest.
 """
 
 import math
+import sys
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
@@ -33,9 +34,19 @@ def _check_numbers(instance: Any, low: float = 0.0, high: float = math.inf, *, o
     """Raise `ConfigError` where a field is not a finite number in [low, high]; `only` limits it to some fields."""
     for name in only or [entry.name for entry in fields(instance)]:
         value = getattr(instance, name)
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not (number and low <= value <= high):
+        if not (_is_number(value) and low <= value <= high):
             raise ConfigError(f"{type(instance).__name__}.{name} {shown(value)}: expected a number in [{low}, {high}]")
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is finite, also as a float: no infinity, and no integer of hundreds of digits."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _check_above(band: Any) -> None:
+    """Raise `ConfigError` where the limit of a band is neither a number nor, as that of the last band, ``-inf``."""
+    if not _is_number(band.above) and not (isinstance(band.above, float) and band.above == -math.inf):
+        raise ConfigError(f"{type(band).__name__}.above {shown(band.above)}: expected a number, or -inf")
 
 
 @dataclass(frozen=True)
@@ -160,6 +171,7 @@ class LinearBand:
     origin: float = 0.0
 
     def __post_init__(self) -> None:
+        _check_above(self)
         _check_numbers(self, 0, 10, only=("base", "slope", "origin"))
 
 
@@ -183,6 +195,7 @@ class DomainBand:
     cap: float = 1.0
 
     def __post_init__(self) -> None:
+        _check_above(self)
         _check_numbers(self, 0, 1, only=("weight", "cap"))
 
 
@@ -199,6 +212,7 @@ class PairBand:
     level_weight: float
 
     def __post_init__(self) -> None:
+        _check_above(self)
         _check_numbers(self, 0, 1, only=("base", "similarity_weight", "level_weight"))
 
 

@@ -109,6 +109,14 @@ def classify(name: str) -> SkillDomain:
     return vocabulary.terms[max(matches, key=lambda span: len(" ".join(span)))]
 
 
+def _is_domain(value: object) -> bool:
+    return isinstance(value, str) and value in DOMAINS
+
+
+def _is_related(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 3 and all(map(_is_domain, value[:2]))
+
+
 @dataclass(frozen=True)
 class DomainPenalties:
     """Distance between two domains; the first rule that applies decides.
@@ -125,7 +133,7 @@ class DomainPenalties:
     Raises
     ------
     ConfigError
-        Where a penalty is not a number in [0, 1].
+        Where a penalty is not a number in [0, 1], or `related` or `transferable` is something else.
 
     Notes
     -----
@@ -147,6 +155,10 @@ class DomainPenalties:
     other_penalty: float = 0.60
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.related, tuple) and all(map(_is_related, self.related))):
+            raise ConfigError(f"related domains {shown(self.related)}: expected a tuple of (domain, domain, penalty)")
+        if not (isinstance(self.transferable, tuple) and all(map(_is_domain, self.transferable))):
+            raise ConfigError(f"transferable domains {shown(self.transferable)}: expected a tuple of domains")
         penalties = [penalty for _, _, penalty in self.related]
         for penalty in [*penalties, self.transferable_penalty, self.general_penalty, self.other_penalty]:
             if not (isinstance(penalty, int | float) and 0 <= penalty <= 1):
