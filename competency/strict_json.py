@@ -1,6 +1,7 @@
 """JSON as this package accepts it: UTF-8, no repeated keys, no NaN."""
 
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 from competency.errors import InputError, shown
@@ -15,8 +16,8 @@ def _refuse_constant(text: str) -> NoReturn:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
+        counts = Counter(key for key, _ in pairs)
+        repeated = next(key for key, count in counts.items() if count > 1)
         raise InputError(f"key {shown(repeated)} stands twice in one object: expected it once")
     return result
 
