@@ -19,7 +19,7 @@ from competency.distributed import PartitionedRanking
 from competency.embedding.choose import add_choice, choose
 from competency.embedding.command import add_embedder
 from competency.errors import CompetencyError, InputError, PoolError, shown
-from competency.files import check_target
+from competency.files import check_target, reason
 from competency.matcher import SkillMatcher
 from competency.partitions import MOST_REPORTS
 from competency.pool import CandidatePool
@@ -33,6 +33,7 @@ __all__ = ["main"]
 
 _NAME_WIDTH = 40
 _BAR_WIDTH = 40
+_MOST = 999_999_999  # that an option may count
 _INCOMPLETE = 3
 _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended,
 _PIPE_CLOSED = 141  # and of one whose reader went away
@@ -84,6 +85,7 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     rank.add_argument(
         "--pool",
+        type=_address,
         required=True,
         action="append",
         metavar="FILE",
@@ -102,7 +104,10 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     cluster = rank.add_mutually_exclusive_group()
     cluster.add_argument("--workers", type=_at_least_one, metavar="N", help="rank the pools by so many processes")
     cluster.add_argument(
-        "--scheduler", metavar="ADDRESS", help="rank the pools on the cluster of a scheduler, such as tcp://host:8786"
+        "--scheduler",
+        type=_address,
+        metavar="ADDRESS",
+        help="rank the pools on the cluster of a scheduler, such as tcp://host:8786",
     )
     rank.add_argument(
         "--skip-damaged", action="store_true", help="leave out pools that are missing or damaged, and say so"
@@ -114,9 +119,15 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _at_least_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected an integer of 1 or more")
+    if not text.isdecimal() or len(text) > len(str(_MOST)) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{shown(text)}: expected an integer of 1 or more, up to {_MOST:,}")
     return int(text)
+
+
+def _address(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("'': expected an address")
+    return text
 
 
 def _add_pool(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -167,6 +178,8 @@ def _add_pool(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _read_skills(role: str, path: str) -> list[Skill]:
     source = "standard input" if path == "-" else path
+    if path == "-" and sys.stdin is None:
+        raise InputError("cannot read standard input: it is closed: expected a list of skills")
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
@@ -234,9 +247,13 @@ def _match(arguments: argparse.Namespace) -> str:
     return json.dumps(result.to_dict(), indent=2) if arguments.json else _table(result)
 
 
+def _on_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()  # None where it was closed
+
+
 def _show_progress(done: int, total: int, what: str = "candidate") -> None:
     """A bar on standard error, where that is a terminal; it goes when all is done."""
-    if sys.stderr.isatty():
+    if _on_terminal():
         filled = done * _BAR_WIDTH // total
         bar = f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {done:,} of {_counted(total, what)}"
         print(f"\r{bar}" if done < total else f"\r{' ' * len(bar)}\r", end="", file=sys.stderr, flush=True)
@@ -265,7 +282,7 @@ def _rank_one(matcher: SkillMatcher, required: list[Skill], arguments: argparse.
         CandidatePool.open(arguments.pool[0]),
         arguments.top,
         explain=arguments.explain,
-        memory_budget=_budget(arguments.memory_budget),
+        memory_budget=arguments.memory_budget,
         progress=_show_progress,
     )
 
@@ -279,7 +296,7 @@ def _rank_many(matcher: SkillMatcher, required: list[Skill], arguments: argparse
             pools,
             arguments.top,
             client=client,
-            memory_budget=_budget(arguments.memory_budget),
+            memory_budget=arguments.memory_budget,
             explain=arguments.explain,
             skip_damaged=arguments.skip_damaged,
             progress=functools.partial(_show_progress, what="pool"),
@@ -301,10 +318,6 @@ def _ranking_json(ranking: Ranking, skip_damaged: bool) -> Any:
         "pools": len(ranking.pool.addresses),
         "left_out": [pool._asdict() for pool in ranking.pool.left_out],
     }
-
-
-def _budget(text: str | None) -> int | str | None:
-    return int(text) if text is not None and text.isdecimal() else text
 
 
 def _ranking_records(ranking: Ranking) -> list[dict[str, Any]]:
@@ -379,7 +392,7 @@ class _Counter:
         self._shown = ""
 
     def __call__(self, n_done: int) -> None:
-        if sys.stderr.isatty():
+        if _on_terminal():
             self.clear()
             self._shown = f"{_counted(n_done, 'candidate')}, {self._records.share:.0%} of the file"
             print(self._shown, end="", file=sys.stderr, flush=True)
@@ -476,7 +489,23 @@ def _same_file(a: str, b: str) -> bool:
         return False
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def _write(text: str) -> None:
+    """Write to standard output, at once: here a full disk, or a closed pipe, is no traceback."""
+    try:
+        print(text, end="", flush=True)
+    except OSError as error:
+        _write_no_more()
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise InputError(f"cannot write standard output: {reason(error)}") from None
+
+
+def _write_no_more() -> None:
+    """Let go what standard output still holds, which Python would write, and fail to, when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.run is _match and arguments.required == arguments.candidate == "-":
@@ -486,8 +515,16 @@ def _run(argv: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    return arguments
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
-        print(arguments.run(arguments))
+        try:
+            arguments = _arguments(argv)
+            _write(f"{arguments.run(arguments)}\n")
+        finally:
+            _write("")  # also what help and version left
     except CompetencyError as error:
         print(f"competency: {error}", file=sys.stderr)
         return 1
@@ -505,8 +542,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, or 1 for bad input, 3 where pools were left out of a ranking, 130 after Ctrl-C, 141 where the
-        reader of the output went away.
+        Exit code: 0, or 1 for bad input and where the output cannot be written, 3 where pools were left out of a
+        ranking, 130 after Ctrl-C, 141 where the reader of the output went away.
 
     Raises
     ------
@@ -514,12 +551,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         With code 2 for wrong usage, 0 after help and version.
     """
     try:
-        try:
-            return _run(argv)
-        finally:
-            print(end="", flush=True)  # here, where a closed pipe is no traceback
+        return _run(argv)
     except BrokenPipeError:  # whoever reads the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return _PIPE_CLOSED
     except KeyboardInterrupt:
         return _INTERRUPTED

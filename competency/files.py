@@ -79,7 +79,7 @@ def mapped(
     """
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise error(f"{path}: not a regular file: expected {what}")
+            raise error(f"{shown(str(path), 200)}: not a regular file: expected {what}")
         with Path(path).open("rb") as file:
             start = file.read(n_start)
             if len(start) < n_start or not start.startswith(magic):

@@ -3,7 +3,7 @@
 import argparse
 
 from competency.embedding.base import Embedder
-from competency.embedding.hashing import HashingEmbedder
+from competency.embedding.hashing import MAX_DIM, HashingEmbedder
 from competency.embedding.static import StaticEmbedder, default_embedder
 from competency.errors import EmbedderError, shown
 
@@ -13,6 +13,7 @@ CHOICES = (
     "static, static:FILE, hashing, hashing:DIM, sentence-transformers:MODEL, onnx:MODEL, onnx:MODEL,TOKENIZER "
     "or wordllama"
 )
+_MOST_DIGITS = 100
 
 
 def add_choice(command: argparse.ArgumentParser) -> None:
@@ -41,6 +42,8 @@ def choose(text: str) -> Embedder:
         case "hashing", "" if not colon:
             return HashingEmbedder()
         case "hashing", dim if dim.isdecimal():
+            if len(dim) > _MOST_DIGITS:  # more than Python makes a number of
+                raise EmbedderError(f"dim {shown(dim)}: expected an integer of 1 to {MAX_DIM:,}")
             return HashingEmbedder(int(dim))
         case "sentence-transformers", model if model:
             from competency.embedding.adapters import SentenceTransformersEmbedder

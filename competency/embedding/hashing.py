@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from competency.errors import EmbedderError, shown
 from competency.names import normalise
 
-__all__ = ["HashingEmbedder"]
+__all__ = ["MAX_DIM", "HashingEmbedder"]
+
+MAX_DIM = 65_536  # 256 KiB a name
 
 _SIZES = (3, 4)  # characters of an n-gram
 _SIGN_BIT = 1 << 31
@@ -34,12 +36,12 @@ class HashingEmbedder:
     Parameters
     ----------
     dim : int, default 512
-        Length of a vector.
+        Length of a vector, 65,536 at most.
 
     Raises
     ------
     EmbedderError
-        Where `dim` is not an integer of 1 or more.
+        Where `dim` is not an integer of 1 to 65,536.
 
     Notes
     -----
@@ -48,8 +50,8 @@ class HashingEmbedder:
     """
 
     def __init__(self, dim: int = 512) -> None:
-        if not isinstance(dim, int) or isinstance(dim, bool) or dim < 1:
-            raise EmbedderError(f"dim {shown(dim)}: expected an integer of 1 or more")
+        if not isinstance(dim, int) or isinstance(dim, bool) or not 1 <= dim <= MAX_DIM:
+            raise EmbedderError(f"dim {shown(dim)}: expected an integer of 1 to {MAX_DIM:,}")
         self._dim = dim
 
     @property

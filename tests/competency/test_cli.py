@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -177,6 +178,31 @@ def test_closed_pipe_is_quiet(files):
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment())
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("command", [["match"], ["match", "--json"], ["match", "--help"], ["--version"]])
+def test_output_that_cannot_be_written_is_one_sentence(files, command):
+    arguments = [sys.executable, "-m", "competency", *command, *(files if command[0] == "match" else [])]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, env=environment(), text=True)
+    assert done.returncode == 1
+    assert done.stderr == "competency: cannot write standard output: No space left on device\n"
+
+
+def test_standard_input_that_is_closed(files, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["match", *files[:2], "--candidate", "-"]) == 1
+    assert capsys.readouterr().err.startswith("competency: cannot read standard input: it is closed: expected")
+
+
+@pytest.mark.parametrize("dim", ["0", "65537", "9999999999", "9" * 5000])
+def test_hashing_into_no_sensible_number_of_dimensions(files, capsys, dim):
+    assert main(["match", *files, "--embedder", f"hashing:{dim}"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"competency: dim {dim}: " if len(dim) < 20 else "competency: dim '9999")
+    assert err.endswith(": expected an integer of 1 to 65,536\n")
+    assert len(err) < 200
 
 
 # --- pools ---
@@ -392,6 +418,20 @@ def test_rank_table(ranked, capsys):
     assert output.err == ""
 
 
+@pytest.mark.parametrize("budget", ["64000000", "64 MB", "9" * 5000])
+def test_rank_with_a_memory_budget(ranked, budget, capsys):
+    main(ranked[0])
+    expected = capsys.readouterr()
+    assert main([*ranked[0], "--memory-budget", budget]) == 0
+    assert capsys.readouterr() == expected
+
+
+def test_rank_where_standard_error_is_closed(ranked, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(ranked[0]) == 0
+    assert capsys.readouterr().out.startswith("  Rank")
+
+
 def test_rank_explains(ranked, capsys):
     arguments, expected = ranked
     main([*arguments, "--top", "1", "--explain"])
@@ -469,7 +509,13 @@ def test_rank_with_bad_input(ranked, extra, named, capsys):
 
 @pytest.mark.parametrize(
     ("extra", "named"),
-    [(["--top", "0"], "'0': expected an integer of 1 or more"), (["--json", "--csv"], "not allowed with")],
+    [
+        (["--top", "0"], "'0': expected an integer of 1 or more"),
+        (["--top", "9" * 5000], "99...: expected an integer of 1 or more, up to 999,999,999"),
+        (["--json", "--csv"], "not allowed with"),
+        (["--scheduler", ""], "'': expected an address"),
+        (["--pool", ""], "'': expected an address"),
+    ],
 )
 def test_rank_with_wrong_usage(ranked, extra, named, capsys):
     with pytest.raises(SystemExit) as caught:
