@@ -34,6 +34,7 @@ __all__ = ["main"]
 _NAME_WIDTH = 40
 _BAR_WIDTH = 40
 _MOST = 999_999_999  # that an option may count
+_MOST_WORKERS = 1024  # processes on this machine
 _INCOMPLETE = 3
 _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended,
 _PIPE_CLOSED = 141  # and of one whose reader went away
@@ -102,7 +103,12 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     rank.add_argument("--memory-budget", metavar="SIZE", help='heap that it may take, such as "256 MB"')
     cluster = rank.add_mutually_exclusive_group()
-    cluster.add_argument("--workers", type=_at_least_one, metavar="N", help="rank the pools by so many processes")
+    cluster.add_argument(
+        "--workers",
+        type=functools.partial(_at_least_one, most=_MOST_WORKERS),
+        metavar="N",
+        help="rank the pools by so many processes, or as many as there are pools, where these are fewer",
+    )
     cluster.add_argument(
         "--scheduler",
         type=_address,
@@ -118,9 +124,9 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     rank.set_defaults(run=_rank)
 
 
-def _at_least_one(text: str) -> int:
-    if not text.isdecimal() or len(text) > len(str(_MOST)) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{shown(text)}: expected an integer of 1 or more, up to {_MOST:,}")
+def _at_least_one(text: str, most: int = _MOST) -> int:
+    if not text.isdecimal() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{shown(text)}: expected an integer of 1 or more, up to {most:,}")
     return int(text)
 
 
@@ -289,7 +295,8 @@ def _rank_one(matcher: SkillMatcher, required: list[Skill], arguments: argparse.
 
 def _rank_many(matcher: SkillMatcher, required: list[Skill], arguments: argparse.Namespace) -> PartitionedRanking:
     pools = [address for pattern in arguments.pool for address in distributed.found(pattern)]
-    with distributed.connected(arguments.workers, arguments.scheduler) as client:
+    workers = arguments.workers and min(arguments.workers, len(pools))  # one more would have nothing to do
+    with distributed.connected(workers, arguments.scheduler) as client:
         ranking = distributed.rank(
             matcher,
             required,

@@ -31,6 +31,7 @@ from competency.records import Chain, RecordFile, divided
 __all__ = ["Built", "build", "missing", "partition_name"]
 
 _NAME = re.compile(r"part-(\d+)-of-(\d+)\.pool")
+MOST_PARTITIONS = 100_000
 _DIGITS = 4  # at least; so many that the order of the names is that of the partitions
 MOST_REPORTS = 10  # of records that are left out, of a partition
 
@@ -98,7 +99,7 @@ def build(
     folder : str or path-like
         Where the partitions will be; it must be empty, or not be there.
     n : int
-        How many partitions.
+        How many partitions, 100,000 at most.
     embedder : str
         As `choose` takes it.
     skip_invalid : bool, default False
@@ -110,10 +111,12 @@ def build(
     ------
     PoolError
         Where a file cannot be read, a record is not usable (and `skip_invalid` is not given), a partition would have
-        no candidate, or the folder cannot be written.
+        no candidate, there would be too many of them, or the folder cannot be written.
     EmbedderError
         Where there is no such embedder, or it returns something else than embeddings.
     """
+    if not 1 <= n <= MOST_PARTITIONS:
+        raise PoolError(f"{shown(n)} partitions: expected 1 to {MOST_PARTITIONS:,}")
     choose(embedder)  # before the work
     parts = divided(files, n)
     with _written_whole(folder) as temporary, _processes(min(n, os.cpu_count() or 1)) as processes:

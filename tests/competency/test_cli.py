@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import io
 import json
@@ -513,6 +514,7 @@ def test_rank_with_bad_input(ranked, extra, named, capsys):
         (["--top", "0"], "'0': expected an integer of 1 or more"),
         (["--top", "9" * 5000], "99...: expected an integer of 1 or more, up to 999,999,999"),
         (["--json", "--csv"], "not allowed with"),
+        (["--workers", "1000000000"], "'1000000000': expected an integer of 1 or more, up to 1,024"),
         (["--scheduler", ""], "'': expected an address"),
         (["--pool", ""], "'': expected an address"),
     ],
@@ -594,6 +596,20 @@ def test_rank_of_partitions_prints_what_rank_of_one_pool_does(partitioned, capsy
         assert main([*arguments, *form]) == 0
         output = capsys.readouterr()
         assert (re.sub(r"\d+ of 30", "some of 30", output.out), output.err) == (expected, "")
+
+
+def test_there_are_no_more_workers_than_pools(partitioned, capsys, monkeypatch):
+    asked = []
+
+    def connected(workers, scheduler):
+        asked.append((workers, scheduler))
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr("competency.cli.distributed.connected", connected)
+    many, one, _ = partitioned
+    for arguments in ([*one, "--workers", "1000"], [*many, "--workers", "1000"], [*many, "--workers", "2"], many):
+        assert main(arguments) == 0
+    assert asked == [(1, None), (3, None), (2, None), (None, None)]
 
 
 def test_rank_of_partitions_shows_a_bar(partitioned, capsys, monkeypatch):

@@ -116,6 +116,14 @@ def test_as_many_parts_as_lines(tmp_path):
         divided([file], 8)
 
 
+@pytest.mark.parametrize("n", [0, 100_001, 99_999_999])
+def test_no_sensible_number_of_partitions(tmp_path, n):
+    file = write_lines(tmp_path / "a.jsonl", some_records(2))
+    with pytest.raises(PoolError, match=rf"^{n} partitions: expected 1 to 100,000$"):
+        build([file], tmp_path / "cvs", n, "hashing:16")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
+
+
 def test_files_that_cannot_be_cut(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "empty").touch()
