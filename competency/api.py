@@ -72,6 +72,8 @@ def batch_match_score(
     SkillError
         Where a pair is no pair, or holds a skill that is not usable; nothing is matched then.
     """
+    if not isinstance(pairs, Iterable):
+        raise SkillError(f"pairs {shown(pairs)}: expected a list of (required, candidate)")
     parsed = []
     for position, pair in enumerate(pairs):
         try:

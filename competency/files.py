@@ -21,6 +21,11 @@ def reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
+def _check_path(path: object, error: type[CompetencyError]) -> None:
+    if not isinstance(os.fspath(path) if isinstance(path, os.PathLike) else path, str):
+        raise error(f"path {shown(path)}: expected text or a path-like object")
+
+
 def check_target(path: str | os.PathLike[str], error: type[CompetencyError]) -> Path:
     """Where a file to be written at `path` will stand: links followed.
 
@@ -29,7 +34,10 @@ def check_target(path: str | os.PathLike[str], error: type[CompetencyError]) -> 
     CompetencyError
         Of the type `error`, where there is no such folder, or something else than a regular file stands there.
     """
+    _check_path(path, error)
     try:
+        if os.fspath(path).endswith(os.sep):
+            raise error(f"cannot write {shown(str(path), 200)}: expected the path of a file, not of a folder")
         target = Path(os.path.realpath(path))
         if not target.parent.is_dir():
             raise error(f"cannot write {shown(str(path), 200)}: there is no folder {target.parent}")
@@ -77,6 +85,7 @@ def mapped(
     CompetencyError
         Of the type `error`, where it cannot be read, is no regular file, or is not `what` is expected.
     """
+    _check_path(path, error)
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise error(f"{shown(str(path), 200)}: not a regular file: expected {what}")

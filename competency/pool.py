@@ -207,6 +207,8 @@ class CandidatePool:
             Where the embedder returns something else than embeddings.
         """
         embedder = _described(embedder)
+        if not isinstance(candidates, Iterable):
+            raise PoolError(f"candidates {shown(candidates)}: expected a list of (id, skills)")
         builder = PoolBuilder()
         for position, candidate in enumerate(candidates):
             try:
@@ -424,7 +426,8 @@ class CandidatePool:
             raise PoolError(f"{self._where}: item {item}: {error}; the pool is damaged") from None
 
     def check_embedder(self, embedder: Embedder) -> None:
-        """Raise `PoolError` where the embeddings are not those of an embedder."""
+        """Raise `PoolError` where the embeddings are not those of an embedder, `EmbedderError` where it is none."""
+        check_described(embedder)
         if (embedder.fingerprint, embedder.dim) != (self.fingerprint, self.dim):
             raise PoolError(
                 f"{self._where}: embedded by {shown(self.fingerprint, 200)}, dim {self.dim}: "

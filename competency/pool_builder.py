@@ -24,6 +24,8 @@ _T = TypeVar("_T")
 
 def check_described(embedder: Embedder) -> None:
     """Raise `EmbedderError` where an embedder's `dim` or `fingerprint` cannot stand in a pool."""
+    if not (hasattr(embedder, "dim") and hasattr(embedder, "fingerprint")):
+        raise EmbedderError(f"embedder {shown(embedder)}: expected an object with dim, fingerprint and embed")
     who, dim, fingerprint = f"embedder {type(embedder).__name__}", embedder.dim, embedder.fingerprint
     if not isinstance(dim, int) or isinstance(dim, bool) or dim < 1:
         raise EmbedderError(f"{who} has dim {shown(dim)}: expected an integer of 1 or more")

@@ -71,10 +71,18 @@ class HashingEmbedder:
         -------
         ndarray of float32, shape (n_names, dim)
             Rows of unit length; all zero where a name has nothing to embed.
+
+        Raises
+        ------
+        EmbedderError
+            Where a name holds a lone surrogate.
         """
         vectors = np.zeros((len(names), self._dim), dtype=np.float32)
         for row, name in zip(vectors, names, strict=True):
-            row[:] = self._embed_one(name)
+            try:
+                row[:] = self._embed_one(name)
+            except UnicodeEncodeError:
+                raise EmbedderError(f"name {shown(name)}: expected Unicode text without lone surrogates") from None
         return vectors
 
     def _embed_one(self, name: str) -> NDArray[np.float64]:
