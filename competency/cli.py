@@ -200,7 +200,10 @@ def _read_skills(role: str, path: str) -> list[Skill]:
                     f'object with keys {shown(sorted(value))}: expected a list of skills, or "skills" in it'
                 )
             value = value["skills"]
-        return parse_skills(role, value)
+        skills = parse_skills(role, value)
+        if not skills:
+            raise InputError(f"{role} skills []: expected at least one skill")
+        return skills
     except CompetencyError as error:
         raise InputError(f"{source}: {error}") from None
 

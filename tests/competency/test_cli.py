@@ -97,10 +97,11 @@ def test_bad_input_is_one_sentence_and_exit_1(files, capsys, monkeypatch, data, 
     assert captured.err.count("\n") == 1
 
 
-def test_errors_name_the_file(files, tmp_path, capsys):
-    (tmp_path / "cv.json").write_text("[")
+@pytest.mark.parametrize(("text", "named"), [("[", "line 1"), ("[]", "candidate skills []: expected at least one")])
+def test_errors_name_the_file(files, tmp_path, capsys, text, named):
+    (tmp_path / "cv.json").write_text(text)
     main(["match", *files])
-    assert f"{tmp_path / 'cv.json'}: line 1" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith(f"competency: {tmp_path / 'cv.json'}: {named}")
 
 
 @pytest.mark.parametrize("path", ["missing.json", ".", "a\0b"])
