@@ -1,14 +1,17 @@
 """The command line."""
 
 import argparse
+import contextlib
 import csv
 import functools
 import io
 import json
 import os
+import signal
 import sys
+import threading
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +40,8 @@ _MOST = 999_999_999  # that an option may count
 _MOST_WORKERS = 1024  # processes on this machine
 _INCOMPLETE = 3
 _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended,
-_PIPE_CLOSED = 141  # and of one whose reader went away
+_PIPE_CLOSED = 141  # of one whose reader went away,
+_TERMINATED = 143  # and of one that SIGTERM ended
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,7 +83,8 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         epilog="The job is a file as for competency match, a pool one of competency pool build. Many pools are ranked "
         "as if they were one, in the order of their names, by Dask, which is an extra: on threads, or on processes "
         "(--workers), or on a cluster (--scheduler), whose workers must be able to read the files. "
-        "Exit code: 0, or 1 for bad input, 2 for wrong usage, 3 where pools were left out, 130 after Ctrl-C.",
+        "Exit code: 0, or 1 for bad input, 2 for wrong usage, 3 where pools were left out, 130 after Ctrl-C, "
+        "143 after SIGTERM.",
     )
     rank.add_argument(
         "--required", required=True, metavar="FILE", help="the job's required skills; - is standard input"
@@ -150,7 +155,8 @@ def _add_pool(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         epilog='A line is {"id": "a", "skills": [...]}, each skill as for competency match; blank lines are left out. '
         "A file named .parquet has rows of the same, and needs pyarrow. "
         "A FILE that stands there is replaced as a whole; a folder must be empty, or new. "
-        "Exit code: 0, or 1 for bad input (nothing is written then), 2 for wrong usage, 130 after Ctrl-C.",
+        "Exit code: 0, or 1 for bad input (nothing is written then), 2 for wrong usage, 130 after Ctrl-C, "
+        "143 after SIGTERM.",
     )
     build.add_argument("candidates", nargs="+", metavar="CANDIDATES", help="a file of candidates")
     build.add_argument(
@@ -541,6 +547,30 @@ def _run(argv: Sequence[str] | None) -> int:
     return int(arguments.exit_code)
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which is to leave as little behind as Ctrl-C."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Raise `_Terminated` on SIGTERM, unless the caller has its own way with it, or is no main thread."""
+
+    def terminate(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # timeout sends it twice: once is enough, and cleaning up goes on
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread() or (
+        signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command of the command line.
 
@@ -553,7 +583,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0, or 1 for bad input and where the output cannot be written, 3 where pools were left out of a
-        ranking, 130 after Ctrl-C, 141 where the reader of the output went away.
+        ranking, 130 after Ctrl-C, 141 where the reader of the output went away, 143 after SIGTERM.
 
     Raises
     ------
@@ -561,9 +591,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         With code 2 for wrong usage, 0 after help and version.
     """
     try:
-        return _run(argv)
+        with _terminable():
+            return _run(argv)
     except BrokenPipeError:  # whoever reads the output has seen enough
         _write_no_more()
         return _PIPE_CLOSED
+    except _Terminated:
+        return _TERMINATED
     except KeyboardInterrupt:
         return _INTERRUPTED

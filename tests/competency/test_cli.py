@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -313,7 +315,8 @@ def test_unreadable_candidates(tmp_path, capsys, path):
     assert capsys.readouterr().err.startswith(f"competency: cannot read {path!r}: ")
 
 
-def test_interrupted_build_leaves_nothing(tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_build_leaves_nothing(tmp_path, number, code):
     pipe = tmp_path / "cvs.jsonl"
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "competency", "pool", "build", str(pipe), "-o", str(tmp_path / "cvs.pool")]
@@ -327,10 +330,47 @@ def test_interrupted_build_leaves_nothing(tmp_path):
     with pipe.open("wb") as file:  # which waits until the build reads
         file.write(json.dumps({"id": "a", "skills": CV}).encode() + b"\n")
         file.flush()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate()
-    assert (process.returncode, out, err) == (130, b"", b"")
+    assert (process.returncode, out, err) == (code, b"", b"")
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_terminated_build_in_partitions_leaves_nothing(tmp_path):
+    path = tmp_path / "cvs.jsonl"
+    path.write_text("".join(json.dumps({"id": str(place), "skills": CV}) + "\n" for place in range(5000)))
+    command = ["pool", "build", str(path), "-o", str(tmp_path / "cvs"), "--partitions", "2000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "competency", *command, "--embedder", "hashing:32"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    while process.poll() is None and not list(tmp_path.glob(".competency-*.tmp/part-*")):
+        time.sleep(0.01)
+    process.terminate()
+    out, err = process.communicate(timeout=120)  # which waits for all who hold the pipes, as an orphan would
+    assert (process.returncode, out, err) == (143, b"", b"")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_termination_is_left_to_a_caller_who_sees_to_it(files, monkeypatch):
+    during = []
+    monkeypatch.setattr("competency.cli._match", lambda *_: during.append(signal.getsignal(signal.SIGTERM)) or "")
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        main(["match", *files])
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        main(["match", *files])
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        thread = threading.Thread(target=main, args=(["match", *files],))
+        thread.start()
+        thread.join()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert [during[0], during[2]] == [signal.SIG_IGN, signal.SIG_DFL]
+    assert during[1] is not signal.SIG_DFL
 
 
 def test_another_embedder(cvs, files, tmp_path, capsys):
