@@ -5,6 +5,7 @@ network is the job, once to each worker, and tops.
 """
 
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -417,12 +418,16 @@ def connected(workers: int | None = None, scheduler: str | None = None) -> Itera
             stack.enter_context(cluster)
             yield stack.enter_context(distributed.Client(cluster))
         elif scheduler is not None:
+            refused = None
             try:
                 client = stack.enter_context(distributed.Client(scheduler))
             except Exception as error:  # of all kinds, from no route to no certificate
+                refused = reason(error)
+            if refused is not None:  # here, where the error and its traceback no longer hold the client
+                gc.collect()  # which closes it: Dask waits for good where that happens while the next one starts
                 raise ClusterError(
-                    f"scheduler {shown(scheduler, 200)}: {reason(error)}: expected the address of one that runs"
-                ) from None
+                    f"scheduler {shown(scheduler, 200)}: {refused}: expected the address of one that runs"
+                )
             try:
                 client.wait_for_workers(1, _PATIENCE)
             except TimeoutError:
