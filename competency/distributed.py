@@ -423,8 +423,10 @@ def connected(workers: int | None = None, scheduler: str | None = None) -> Itera
                 client = stack.enter_context(distributed.Client(scheduler))
             except Exception as error:  # of all kinds, from no route to no certificate
                 refused = reason(error)
-            if refused is not None:  # here, where the error and its traceback no longer hold the client
-                gc.collect()  # which closes it: Dask waits for good where that happens while the next one starts
+            if refused is not None:
+                # The error held the client, which closes once it is garbage: now, as Dask may wait for good, or lose
+                # the connection, where that happens while the next client starts.
+                gc.collect()
                 raise ClusterError(
                     f"scheduler {shown(scheduler, 200)}: {refused}: expected the address of one that runs"
                 )

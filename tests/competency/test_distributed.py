@@ -1,8 +1,10 @@
+import gc
 import os
 import pickle
 import signal
 import sys
 import tempfile
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -337,6 +339,25 @@ def test_a_pool_that_kills_worker_after_worker_is_named(many, client, monkeypatc
         distributed.rank(MATCHER, JOB, many[0], client=client, progress=kill, skip_damaged=True)
     client.wait_for_workers(2, 300)
     assert_same(distributed.rank(MATCHER, JOB, many[0], client=client), MATCHER.rank(JOB, many[1]))
+
+
+@pytest.mark.parametrize("address", ["nowhere", "tcp://127.0.0.1:port", "tls://127.0.0.1:1"])
+def test_no_client_is_left_of_a_scheduler_that_is_none(monkeypatch, address):
+    made = weakref.WeakSet()
+    start = Client.__init__
+
+    def noted(self, *arguments, **options):
+        made.add(self)
+        start(self, *arguments, **options)
+
+    monkeypatch.setattr(Client, "__init__", noted)
+    gc.disable()  # what is left to chance must not count
+    try:
+        with pytest.raises(ClusterError), distributed.connected(scheduler=address):
+            pass
+        assert not list(made)
+    finally:
+        gc.enable()
 
 
 def test_a_scheduler_that_goes_away(many, scheduler):
