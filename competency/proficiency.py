@@ -79,7 +79,7 @@ class Levels:
     @functools.cached_property
     def curves(self) -> Array:
         """Distribution function and density at the nodes, shape (n_node, 2, n_level)."""
-        curves = np.full((len(_NODES), 2, len(self.ratio)), _LEAST_DENSITY)
+        curves = np.full((len(_NODES), 2, len(self.ratio)), _TINY)
         curves[:, 0] = self.cdf(_NODES)
         curves[1:-1, 1] += _density(self.alpha, self.beta, _NODES[1:-1])
         return curves
@@ -144,7 +144,6 @@ def share_met(ratio: Array, threshold: Array) -> Array:
 # and 1, where the density of a Beta may have a pole. The error is below 1e-6.
 
 _LEAST_NODE = 1e-7  # a quantile below is not looked for any closer
-_LEAST_DENSITY = 1e-200  # at a node; a slope divided by it is finite
 _BENT = 0.05  # share by which a slope may differ from that of its bracket; beyond, the cubic is not trusted
 _NARROW = 11.5  # alpha + beta; those of the default prior are 11 at most
 _NEWTON_STEP = 1e-9
