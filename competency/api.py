@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from competency.errors import ConfigError, SkillError, shown
+from competency.errors import ConfigError, SkillError, each, shown
 from competency.matcher import SkillMatcher
 from competency.skills import Skill
 
@@ -72,10 +72,8 @@ def batch_match_score(
     SkillError
         Where a pair is no pair, or holds a skill that is not usable; nothing is matched then.
     """
-    if not isinstance(pairs, Iterable):
-        raise SkillError(f"pairs {shown(pairs)}: expected a list of (required, candidate)")
     parsed = []
-    for position, pair in enumerate(pairs):
+    for position, pair in enumerate(each("pairs", pairs, "a list of (required, candidate)")):
         try:
             required, candidate = pair
         except (TypeError, ValueError):

@@ -1,5 +1,8 @@
 """The errors that bad input raises."""
 
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
 __all__ = [
     "ClusterError",
     "CompetencyError",
@@ -10,6 +13,9 @@ __all__ = [
     "SimilarityError",
     "SkillError",
 ]
+
+
+_T = TypeVar("_T")
 
 
 class CompetencyError(ValueError, RuntimeError):
@@ -54,3 +60,11 @@ def shown(value: object, limit: int = 60) -> str:
     except (ValueError, RecursionError):  # an integer of more digits than Python prints; brackets nested too deep
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def each(what: str, values: Iterable[_T], expected: str, error: type[CompetencyError] = SkillError) -> Iterator[_T]:
+    """The values one by one; an error that names them where they are nothing to go through."""
+    try:
+        return iter(values)
+    except TypeError:
+        raise error(f"{what} {shown(values)}: expected {expected}") from None

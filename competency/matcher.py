@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import countOf
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from competency.columns import SkillLists, columns, stacked_columns
 from competency.config import ScoringConfig
 from competency.embedding import Embedder, default_embedder, embed
-from competency.errors import ConfigError, EmbedderError, PoolError, SimilarityError, SkillError, shown
+from competency.errors import ConfigError, EmbedderError, PoolError, SimilarityError, SkillError, each, shown
 from competency.pool import CandidatePool
 from competency.ranking import (
     Bands,
@@ -41,8 +40,6 @@ Codes = NDArray[np.intp]
 
 logger = logging.getLogger("competency")
 
-_T = TypeVar("_T")
-
 _STACK_CELLS = 65_536  # similarities that are scored at one time, and kept as long as one of their results is
 _LARGEST_SIMILARITY = 1.01  # a cosine, with room for the rounding of half-precision vectors
 
@@ -61,13 +58,6 @@ def skill_list(role: str, skills: Iterable[Skill]) -> tuple[Skill, ...]:
         if not isinstance(skill, Skill):
             raise SkillError(f"{role} skill {position}, {shown(skill)}: expected a Skill")
     return checked
-
-
-def _each(what: str, values: Iterable[_T], expected: str) -> Iterator[_T]:
-    try:
-        return iter(values)
-    except TypeError:
-        raise SkillError(f"{what} {shown(values)}: expected {expected}") from None
 
 
 def _similarity_matrix(similarities: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -187,7 +177,7 @@ class SkillMatcher:
             Where the embedder returns something else than embeddings.
         """
         checked = []
-        for position, pair in enumerate(_each("pairs", pairs, "pairs of (required, candidate)")):
+        for position, pair in enumerate(each("pairs", pairs, "pairs of (required, candidate)")):
             try:
                 required, candidate = pair
             except (TypeError, ValueError):
@@ -279,7 +269,7 @@ class SkillMatcher:
             As for `rank`.
         """
         checked = []
-        for position, job in enumerate(_each("jobs", jobs, "lists of Skill")):
+        for position, job in enumerate(each("jobs", jobs, "lists of Skill")):
             try:
                 checked.append(skill_list("required", job))
             except SkillError as error:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from competency import pool_file
 from competency.domains import DOMAINS, classify
 from competency.embedding import Embedder, default_embedder
-from competency.errors import CompetencyError, PoolError, SkillError, shown
+from competency.errors import CompetencyError, PoolError, SkillError, each, shown
 from competency.names import normalise
 from competency.pool_builder import MAX_LEVEL, PoolBuilder, check_described
 from competency.records import JsonLines, ParquetRows, Records
@@ -207,10 +207,8 @@ class CandidatePool:
             Where the embedder returns something else than embeddings.
         """
         embedder = _described(embedder)
-        if not isinstance(candidates, Iterable):
-            raise PoolError(f"candidates {shown(candidates)}: expected a list of (id, skills)")
         builder = PoolBuilder()
-        for position, candidate in enumerate(candidates):
+        for position, candidate in enumerate(each("candidates", candidates, "a list of (id, skills)", PoolError)):
             try:
                 candidate_id, skills = candidate
             except (TypeError, ValueError):
