@@ -23,7 +23,7 @@ from competency.embedding.choose import add_choice, choose
 from competency.embedding.command import add_embedder
 from competency.errors import CompetencyError, InputError, PoolError, shown
 from competency.files import check_target, reason
-from competency.matcher import SkillMatcher
+from competency.matcher import SkillMatcher, skill_list
 from competency.partitions import MOST_REPORTS
 from competency.pool import CandidatePool
 from competency.ranking import Ranking
@@ -206,10 +206,7 @@ def _read_skills(role: str, path: str) -> list[Skill]:
                     f'object with keys {shown(sorted(value))}: expected a list of skills, or "skills" in it'
                 )
             value = value["skills"]
-        skills = parse_skills(role, value)
-        if not skills:
-            raise InputError(f"{role} skills []: expected at least one skill")
-        return skills
+        return list(skill_list(role, parse_skills(role, value)))
     except CompetencyError as error:
         raise InputError(f"{source}: {error}") from None
 
