@@ -150,32 +150,32 @@ class Scores:
         return type(self), tuple(getattr(self, name) for name in self.__slots__)  # arrays are read-only again
 
     def of_pair(self, pair: int, rows: slice) -> "Scores":
-        """Copies of the figures of one pair; `rows` are its."""
+        """The figures of one pair; `rows` are its."""
         required, candidates = self.required, self.candidates
         n_row = rows.stop - rows.start
         return Scores(
             Requirements(
-                threshold=required.threshold[rows].copy(),
+                threshold=required.threshold[rows],
                 thresholds=required.thresholds,
-                threshold_code=required.threshold_code[rows].copy(),
-                domain=required.domain[rows].copy(),
-                named=required.named[rows].copy(),
+                threshold_code=required.threshold_code[rows],
+                domain=required.domain[rows],
+                named=required.named[rows],
                 pair=np.zeros(n_row, np.intp),
                 first=np.zeros(1, np.intp),
                 n_required=np.array([n_row]),
             ),
             Candidates(
                 levels=candidates.levels,
-                bins=candidates.bins[pair : pair + 1].copy(),
-                domain_of_group=candidates.domain_of_group[pair : pair + 1].copy(),
+                bins=candidates.bins[pair : pair + 1],
+                domain_of_group=candidates.domain_of_group[pair : pair + 1],
             ),
-            similarities=self.similarities[rows].copy(),
-            best=self.best[rows].copy(),
-            overall=self.overall[pair : pair + 1].copy(),
-            probability=self.probability[rows].copy(),
-            mean=self.mean[rows].copy(),
-            variance=self.variance[rows].copy(),
-            weights=self.weights[rows].copy(),
+            similarities=self.similarities[rows],
+            best=self.best[rows],
+            overall=self.overall[pair : pair + 1],
+            probability=self.probability[rows],
+            mean=self.mean[rows],
+            variance=self.variance[rows],
+            weights=self.weights[rows],
         )
 
 
