@@ -109,10 +109,7 @@ def cosine_rows(
     """
     n_pair, n_candidate = places.shape
     n_required = required.shape[1]
-    if n_candidate <= vectors_at_a_time(n_required):
-        products = np.matmul(required, units.take(places, axis=0).swapaxes(1, 2))
-    else:
-        products = np.empty((n_pair, n_required, n_candidate), np.float32)
-        for block in _blocks(n_required, n_candidate):
-            products[:, :, block] = np.matmul(required, units.take(places[:, block], axis=0).swapaxes(1, 2))
+    products = np.empty((n_pair, n_required, n_candidate), np.float32)
+    for block in _blocks(n_required, n_candidate):
+        products[:, :, block] = np.matmul(required, units.take(places[:, block], axis=0).swapaxes(1, 2))
     return _cosines(products.reshape(-1, n_candidate))
