@@ -100,16 +100,17 @@ class MatchResult:
         weights = self._model.weights(self.similarities, ratio[:, None])
         return frozen(weights / weights.sum(axis=0))
 
-    def _spelled_the_same(self) -> list[tuple[int, int]]:
+    def _spelled_the_same(self) -> Iterator[tuple[int, int]]:
         """Places of the required and the candidate skills whose names are identical."""
         named = self._scores.required.named[self._rows].nonzero()[0].tolist()
-        places: dict[str, list[int]] = {self.required[j].name: [] for j in named}
-        if not places:
-            return []
+        places: dict[str, list[int]] = {}
+        for j in named:
+            places.setdefault(self.required[j].name, []).append(j)
         candidate = self.candidate
-        for i in [i for i in range(len(candidate)) if candidate[i].name in places]:  # enumerate would make tuples
-            places[candidate[i].name].append(i)
-        return [(j, i) for j in named for i in places[self.required[j].name]]
+        for i in range(len(candidate) if places else 0):  # enumerate would make a tuple for each
+            if candidate[i].name in places:
+                for j in places[candidate[i].name]:
+                    yield j, i
 
     @property
     def skill_scores(self) -> Sequence[SkillScore]:

@@ -6,7 +6,7 @@ the candidate's skills, never in one that depends on the shape of an array.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise, product
 from statistics import fmean
@@ -268,7 +268,12 @@ class Model:
         variance = second_moment - mean * mean
         band = self._limits.searchsorted(best)
         constant, slope, square, cap = self._curves.take(band, axis=2)
-        boost, bonus, base = np.minimum(constant + best * (slope + best * square), cap)
+        curves = square  # by Horner's rule, in place
+        curves *= best
+        curves += slope
+        curves *= best
+        curves += constant
+        boost, bonus, base = np.minimum(curves, cap, out=curves)
         bonus *= self._domain_factor[band, required.domain, main_domain]
         probability = self._similar(best, required, boost, bonus, mean, variance, direct, exceed)
 
@@ -283,7 +288,7 @@ class Model:
         probability = self._adjusted(probability, variance, best)
         return self._overall(probability, best, required, candidates), probability, mean, variance
 
-    def pairwise(self, scores: Scores, pair: int, rows: slice, same: Sequence[tuple[int, int]]) -> Array:
+    def pairwise(self, scores: Scores, pair: int, rows: slice, same: Iterable[tuple[int, int]]) -> Array:
         """Scores of each candidate skill of a pair against each of its required skills, in [0, 1].
 
         Parameters
@@ -292,7 +297,7 @@ class Model:
         pair : int
         rows : slice
             Of the pair.
-        same : sequence of (int, int)
+        same : iterable of (int, int)
             Row and column of the skills that are spelled the same.
 
         Returns
@@ -300,8 +305,8 @@ class Model:
         ndarray of float64, shape (n_required, n_candidate)
         """
         cells = scores.similarities[rows].copy()
-        if same:
-            cells[tuple(zip(*same, strict=True))] = 1.0
+        for place in same:
+            cells[place] = 1.0
         required, candidates = scores.required, scores.candidates
         met = moments(required.thresholds, candidates.levels)[:, 3].T.take(required.threshold_code[rows], axis=0)
         level = candidates.level[pair]
@@ -311,11 +316,11 @@ class Model:
 
     def _score_pairs(self, cells: Array, met: Array, level: Codes) -> None:
         """Pairwise scores of some rows, in place of their similarities; `met` has the share that each level meets."""
-        above = np.empty(cells.shape, np.bool_)
-        n_below = np.zeros(cells.shape, np.uint8)
+        above, n_below = np.zeros((2, *cells.shape), np.uint8)
+        is_above = above.view(np.bool_)
         for limit in self._pair_limits:
-            np.greater(cells, limit, out=above)
-            n_below += above.view(np.uint8)
+            np.greater(cells, limit, out=is_above)
+            n_below += above
         band = n_below.astype(np.intp)
         base, slope, level_weight = self._pair_bands
         of_band = np.empty(cells.shape)  # without mode="clip", take would buffer it
