@@ -11,6 +11,7 @@ import random
 import statistics
 import sys
 import time
+import timeit
 from abc import ABC, abstractmethod
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
@@ -349,6 +350,7 @@ def _run_import() -> object:
 _SIZES = ("10x5", "50x25", "100x50", "200x100")  # candidate x required skills
 _NAMES = tuple(INPUTS)
 XL = "COMPETENCY_BENCH_XL"  # the variable that lets a million candidates be ranked
+ONCE = "COMPETENCY_BENCH_ONCE"  # the variable that makes one call a sample: to try things out, not for figures
 
 # Commits that have no pools score cell by cell, and would take hours for a thousand pairs or two million similarities.
 _IN_ARRAYS = "CandidatePool"
@@ -493,15 +495,22 @@ class Face(ABC):
 
 @functools.cache
 def arguments(name: str, params: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Arguments of an operation, kept: with a ``setup`` method asv would time each call by itself."""
+    """Arguments of an operation, made once in a process."""
     operation = OPERATIONS[name]
-    try:
-        operation.check_available()
-        return operation.setup(*params)
-    except NotImplementedError as error:
-        from asv_runner.benchmarks.mark import SkipNotImplemented
+    operation.check_available()
+    return operation.setup(*params)
 
-        raise SkipNotImplemented(str(error)) from None
+
+@functools.cache
+def calls_per_sample(name: str, params: tuple[Any, ...]) -> int:
+    """How many calls of an operation take `SAMPLE` seconds together; when that is known, the process is warm."""
+    call = functools.partial(OPERATIONS[name].run, *arguments(name, params))
+    if timeit.timeit(call, number=1) > SLOW or os.environ.get(ONCE) == "1":
+        return 1
+    number = 1
+    while timeit.timeit(call, number=number) < SAMPLE:
+        number *= 2
+    return number
 
 
 def ratio_in_turns(call: Callable[[], object], other: Callable[[], object], rounds: int = 11) -> float:
@@ -516,6 +525,10 @@ def ratio_in_turns(call: Callable[[], object], other: Callable[[], object], roun
     return statistics.median(ratios[1:])  # the first round warms up
 
 
+SAMPLE = 0.05  # seconds
+SLOW = 0.5  # seconds of a call that is a sample by itself, and as slow when the process is warm
+
+
 class Speed(Face):
     """Time, and the process's peak memory beside that of a process that only makes the inputs."""
 
@@ -524,7 +537,23 @@ class Speed(Face):
     # noise (see tests/benchmarks/test_site_stats.py); eight do not.
     rounds = 10
     repeat = 1
-    sample_time = warmup_time = 0.05
+    warmup_time = 0
+
+    _params: tuple[Any, ...] | None = None
+
+    @property
+    def version(self) -> int:
+        """That of the operation; 1 more, because a sample was a single call once."""
+        return super().version + 1
+
+    @property
+    def number(self) -> int:
+        """Calls to a sample. asv reads it behind `setup`, and would take a single call of a cold process by itself."""
+        return calls_per_sample(self.operation, self._params) if self._params is not None else 0
+
+    def setup(self, *params: Any) -> None:
+        arguments(self.operation, params)
+        self._params = params
 
     def time_run(self, *params: Any) -> None:
         OPERATIONS[self.operation].run(*arguments(self.operation, params))
@@ -533,7 +562,7 @@ class Speed(Face):
         OPERATIONS[self.operation].run(*arguments(self.operation, params))
 
     def peakmem_reference(self, *params: Any) -> None:
-        arguments(self.operation, params)
+        pass
 
 
 HeapFigures = dict[tuple[Any, ...], tuple[int, int, int]]

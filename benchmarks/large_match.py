@@ -8,6 +8,9 @@ from benchmarks import common
 class LargeMatch(common.Face):
     operation = "large_match"
 
+    def setup(self, *params):
+        common.arguments(self.operation, params)
+
     def track_ratio_to_matrix_product(self, *params):
         """Time over that of the bare product of the embeddings, in float32."""
         arguments = common.arguments(self.operation, params)

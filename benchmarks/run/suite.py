@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from benchmarks.common import XL
+from benchmarks.common import ONCE, XL
 from benchmarks.embedders import minilm_installed
 from benchmarks.site.commits import ROOT
 
@@ -130,7 +130,8 @@ def check() -> int:
     know_this_machine()
     command = [sys.executable, "-m", "asv", "run", "--quick", "--dry-run", "--show-stderr", "--environment", "existing"]
     lines = []
-    with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+    pipes = {"stdout": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=ROOT, text=True, env={**os.environ, ONCE: "1"}, **pipes) as process:
         for line in process.stdout or ():
             print(line, end="", flush=True)
             lines.append(line)

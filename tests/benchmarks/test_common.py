@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from itertools import chain, repeat
 
 import numpy as np
 import pytest
@@ -118,11 +119,34 @@ def test_an_operation_that_a_commit_lacks_is_skipped(monkeypatch):
     class FlyHeap(common.Heap):
         operation = "fly"
 
-    for face in (Fly().time_run, Fly().peakmem_run, Fly().peakmem_reference):
-        with pytest.raises(NotImplementedError, match="fly"):
-            face()
+    fly = Fly()
+    with pytest.raises(NotImplementedError, match="fly"):
+        fly.setup()
+    assert fly.number == 0  # which asv asks for, although it skips
     with pytest.raises(NotImplementedError):
         FlyHeap().setup({})
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "once", "number"),
+    [(0.3, 0.01, "", 8), (0.01, 0.01, "", 8), (0.3, 0.3, "", 1), (0.6, 0.01, "", 1), (0.3, 0.01, "1", 1)],
+)
+def test_a_sample_is_of_a_warm_process(monkeypatch, first, later, once, number):
+    """However long the first call takes, unless it is slow by any measure; the clock is one that the test sets."""
+    taken = chain([first], repeat(later))
+    common.calls_per_sample.cache_clear()
+    monkeypatch.setitem(common.OPERATIONS, "nap", common.Operation("nap", {"n": (1,)}, (), lambda n: (n,), round))
+    monkeypatch.setattr(common.timeit, "timeit", lambda call, number: sum(next(taken) for _ in range(number)))
+    monkeypatch.setenv(common.ONCE, once)
+
+    class Nap(common.Speed):
+        operation = "nap"
+
+    nap = Nap()
+    assert nap.number == 0  # nothing is made, or called, for a list of the benchmarks
+    nap.setup(1)
+    assert nap.number == number
+    assert nap.version == 2
 
 
 def test_a_mistake_of_the_suite_is_no_skip(monkeypatch):
