@@ -1,5 +1,6 @@
 """The default embedder: a table of rows for words, learned from a sentence model and a taxonomy of skills."""
 
+import dataclasses
 import functools
 import logging
 import os
@@ -7,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,8 @@ class StaticEmbedder:
     Notes
     -----
     The vector of a name is the same in every batch, and on every machine to 1e-6. An embedder may be used from many
-    threads at once.
+    threads at once. One that is pickled, or copied deeply, takes its file's path along, not what the file holds, and
+    opens it anew, with an empty cache.
     """
 
     def __init__(self, weights: str | os.PathLike[str] | Weights | None = None, *, cache_size: int = 8192) -> None:
@@ -66,10 +68,25 @@ class StaticEmbedder:
         self._cache_size = cache_size
         self._hits = self._misses = 0
         self._lock = threading.Lock()
+        self._expected: str | None = None  # checksum of the weights, where it is known before they are read
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        given: str | Weights | None
+        if self._given is _WEIGHTS:
+            given = None  # the package may lie elsewhere where the embedder is made anew
+        elif isinstance(self._given, Weights):
+            given = dataclasses.replace(self._given)  # without what it has worked out
+        else:
+            given = str(Path(self._given).absolute())
+        known = self.__dict__.get("_weights")
+        return _again, (type(self), given, self._cache_size, known and known.sha256)
 
     @functools.cached_property
     def _weights(self) -> Weights:
-        return self._given if isinstance(self._given, Weights) else weights_file.read(self._given)
+        weights = self._given if isinstance(self._given, Weights) else weights_file.read(self._given)
+        if self._expected is not None and weights.sha256 != self._expected:
+            raise EmbedderError(f"{self._given}: sha256={weights.sha256}: expected {self._expected}, as it was pickled")
+        return weights
 
     @property
     def dim(self) -> int:
@@ -181,6 +198,15 @@ class StaticEmbedder:
         if len(tokens) > 1:
             rows += [row for term in pairs(tokens) if (row := find(term)) >= 0]
         return rows
+
+
+def _again(
+    kind: type[StaticEmbedder], weights: str | Weights | None, cache_size: int, expected: str | None
+) -> StaticEmbedder:
+    """An embedder that was pickled; its file is opened when it is needed, and must be the same still."""
+    embedder = kind(weights, cache_size=cache_size)
+    embedder._expected = expected
+    return embedder
 
 
 @functools.cache

@@ -1,4 +1,8 @@
+import copy
 import logging
+import multiprocessing
+import pickle
+import shutil
 import threading
 import unicodedata
 import zlib
@@ -9,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from competency import Embedder, EmbedderError
+from competency import Embedder, EmbedderError, ProficiencyLevel, Skill, SkillMatcher, StaticEmbedder
 from competency.embedding import embed
 from competency.embedding import weights as weights_file
-from competency.embedding.static import StaticEmbedder, default_embedder
+from competency.embedding.static import _WEIGHTS, default_embedder
 from competency.embedding.tokens import words
 from tests.small_weights import random_weights
 
@@ -220,3 +224,44 @@ def test_bad_cache_size(size):
 
 def test_one_default_for_the_process():
     assert default_embedder() is default_embedder()
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda embedder: pickle.loads(pickle.dumps(embedder))])
+@pytest.mark.parametrize("used", [True, False])
+def test_copies_open_the_file_anew(path, twin, used):
+    embedder = StaticEmbedder(path, cache_size=7)
+    if used:
+        embedder.embed(["Data Analysis"])
+    assert len(pickle.dumps(embedder)) < 500
+    other = twin(embedder)
+    assert other.cache_info() == (0, 0, 7, 0)
+    assert other.fingerprint == embedder.fingerprint
+    assert (other.embed(["Data Analysis", "SQL"]) == embedder.embed(["Data Analysis", "SQL"])).all()
+    assert embedder.cache_info().currsize == 2
+
+
+def test_weights_that_are_in_memory_are_taken_along(path):
+    embedder = StaticEmbedder(weights_file.read(path))
+    expected = embedder.embed(["Data Analysis"])
+    assert (pickle.loads(pickle.dumps(embedder)).embed(["Data Analysis"]) == expected).all()
+
+
+def test_a_copy_of_a_file_that_changed_is_refused(path, tmp_path):
+    file = tmp_path / "a.weights"
+    shutil.copy(path, file)
+    embedder = StaticEmbedder(file)
+    pickled = (embedder.fingerprint, pickle.dumps(embedder))[1]
+    shutil.copy(_WEIGHTS, tmp_path / "b.weights")
+    (tmp_path / "b.weights").replace(file)  # the one that is mapped stays
+    with pytest.raises(EmbedderError, match=r"a\.weights: sha256=[0-9a-f]+: expected [0-9a-f]+, as it was pickled$"):
+        pickle.loads(pickled).embed(["SQL"])
+
+
+def test_a_matcher_in_another_process():
+    matcher = SkillMatcher()
+    required, candidate = [Skill("Data Analysis", ProficiencyLevel(3, 5))], [Skill("SQL", ProficiencyLevel(4, 5))]
+    expected = matcher.match(required, candidate).overall_score
+    assert len(pickle.dumps(matcher)) < 25_000  # tables of the model; the weights have 4 MB
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(matcher.match, (required, candidate)).overall_score == expected
+    assert copy.deepcopy(matcher).match(required, candidate).overall_score == expected
