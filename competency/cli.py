@@ -533,6 +533,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
+        if sys.stdout is None:  # print would do nothing, and a file that is opened be taken for it
+            raise InputError("cannot write standard output: it is closed: expected a file, a pipe or a terminal")
         try:
             arguments = _arguments(argv)
             _write(f"{arguments.run(arguments)}\n")

@@ -194,6 +194,16 @@ def test_output_that_cannot_be_written_is_one_sentence(files, command):
     assert done.stderr == "competency: cannot write standard output: No space left on device\n"
 
 
+@pytest.mark.parametrize("command", [["match"], ["--version"], ["pool", "info", "no.pool"]])
+def test_standard_output_that_is_closed(files, command):
+    arguments = [sys.executable, "-m", "competency", *command, *(files if command == ["match"] else [])]
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", *arguments]
+    done = subprocess.run(shell, stderr=subprocess.PIPE, env=environment(), text=True)
+    assert done.returncode == 1
+    said = "competency: cannot write standard output: it is closed: expected a file, a pipe or a terminal\n"
+    assert done.stderr == said
+
+
 def test_standard_input_that_is_closed(files, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     assert main(["match", *files[:2], "--candidate", "-"]) == 1
