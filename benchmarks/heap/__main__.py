@@ -140,12 +140,12 @@ def _add_view(commands: argparse._SubParsersAction) -> None:
         "view", help="show a DHAT file as a tree", description="Show a DHAT file as a tree, or as a page."
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="a DHAT file, of any program")
-    parser.add_argument("--sort", choices=METRICS, default="total_bytes", help="metric (default: total_bytes)")
-    parser.add_argument("--depth", type=_size, default=3, metavar="N", help="levels that are shown (default: 3)")
+    # no defaults here: a page takes none of these
+    parser.add_argument("--sort", choices=METRICS, help="metric (default: total_bytes)")
+    parser.add_argument("--depth", type=_size, metavar="N", help="levels that are shown (default: 3)")
     parser.add_argument(
         "--threshold",
         type=_percent,
-        default=1.0,
         metavar="PERCENT",
         help="hide what has less of the total (default: 1)",
     )
@@ -177,12 +177,23 @@ def _write_page(path: Path, profile: Profile, before: Profile | None = None) -> 
     return 0
 
 
+def _check_text(arguments: argparse.Namespace, form: str, *names: str) -> None:
+    """Refuse what only text can be told to show, where it is not text that is asked for."""
+    for name in names:
+        value = getattr(arguments, name)
+        if value is not None:
+            raise record.InstrumentError(f"--{name} {value}: expected no --{form} with it, which shows everything")
+
+
 def _view(arguments: argparse.Namespace) -> int:
+    if arguments.html:
+        _check_text(arguments, "html", "sort", "depth", "threshold")
     page_file = _page_file(arguments, arguments.file)
     profile = dhat.load(arguments.file)
     if page_file:
         return _write_page(page_file, profile)
-    shown = tree.lines(profile, arguments.sort, depth=arguments.depth, threshold=arguments.threshold / 100)
+    threshold = 1.0 if arguments.threshold is None else arguments.threshold
+    shown = tree.lines(profile, arguments.sort or "total_bytes", depth=arguments.depth or 3, threshold=threshold / 100)
     print(f"{tree.printable(profile.command)}\n")
     print("\n".join(shown))
     return 0
@@ -194,7 +205,7 @@ def _add_diff(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("before", type=Path, metavar="BEFORE", help="a DHAT file")
     parser.add_argument("after", type=Path, metavar="AFTER", help="another one")
-    parser.add_argument("--most", type=_size, default=20, metavar="N", help="sites that are shown (default: 20)")
+    parser.add_argument("--most", type=_size, metavar="N", help="sites that are shown (default: 20)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print all sites as JSON")
     _add_html(parser, form)
@@ -202,6 +213,8 @@ def _add_diff(commands: argparse._SubParsersAction) -> None:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
+    if arguments.html or arguments.json:
+        _check_text(arguments, "html" if arguments.html else "json", "most")
     page_file = _page_file(arguments, arguments.before, arguments.after)
     before, after = dhat.load(arguments.before), dhat.load(arguments.after)
     if page_file:
@@ -210,7 +223,7 @@ def _diff(arguments: argparse.Namespace) -> int:
         changes = diff.compare(before, after)
         print(json.dumps([{"status": change.status, **dataclasses.asdict(change)} for change in changes], indent=2))
     else:
-        print("\n".join(diff.lines(before, after, most=arguments.most)))
+        print("\n".join(diff.lines(before, after, most=arguments.most or 20)))
     return 0
 
 
@@ -315,6 +328,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         add(commands)
     argv = list(sys.argv[1:] if argv is None else argv)
     own, script = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    if sys.stdout is None:  # print would do nothing, and a file that is opened be taken for it
+        print("cannot write standard output: it is closed: expected a file, a pipe or a terminal", file=sys.stderr)
+        return 1
     arguments = parser.parse_args(own, argparse.Namespace(script=script))
     try:
         try:

@@ -319,3 +319,28 @@ def test_a_page_has_a_name_by_default(recorded, tmp_path, monkeypatch, capsys):
     assert main(["diff", *recorded, "--html"]) == 0
     assert capsys.readouterr().out == "report.html\n"
     assert (tmp_path / "report.html").read_text("utf-8").startswith("<!")
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "said"),
+    [
+        ("view", ["--html", "--depth", "2"], "--depth 2: expected no --html with it, which shows everything\n"),
+        ("view", ["--html", "--sort", "peak_bytes"], "--sort peak_bytes: expected no --html with it, "),
+        ("view", ["--html", "--threshold", "0"], "--threshold 0.0: expected no --html with it, "),
+        ("diff", ["--html", "--most", "3"], "--most 3: expected no --html with it, "),
+        ("diff", ["--json", "--most", "20"], "--most 20: expected no --json with it, "),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(command, options, said, recorded, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([command, *(recorded[:1] if command == "view" else recorded), *options]) == 1
+    assert capsys.readouterr().err.startswith(said)
+    assert list(tmp_path.glob("*.html")) == []
+
+
+def test_standard_output_that_is_closed(recorded):
+    command = [sys.executable, "-m", "benchmarks.heap", "view", recorded[0]]
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    done = subprocess.run(shell, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "cannot write standard output: it is closed: expected a file, a pipe or a terminal\n"
