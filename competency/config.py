@@ -7,6 +7,7 @@ takes all the rest.
 
 import math
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
@@ -36,6 +37,9 @@ def _check_numbers(instance: Any, low: float = 0.0, high: float = math.inf, *, o
         value = getattr(instance, name)
         if not (_is_number(value) and low <= value <= high):
             raise ConfigError(f"{type(instance).__name__}.{name} {shown(value)}: expected a number in [{low}, {high}]")
+
+
+_ROUNDING = 1e-9  # of constants such as 0.1, whose sums are not exact
 
 
 def _is_number(value: Any) -> bool:
@@ -88,6 +92,8 @@ class Dissimilar:
         Weight of the candidate's highest ratio.
     variance, margin : float
         Variance of the prediction; its interval is ``[0, probability + margin]``.
+
+    The base may not become negative before `below`.
     """
 
     below: float = 0.30
@@ -100,6 +106,11 @@ class Dissimilar:
 
     def __post_init__(self) -> None:
         _check_numbers(self, 0, 1)
+        least = self.below - self.far_below
+        if self.near_base < least - _ROUNDING:
+            raise ConfigError(
+                f"Dissimilar.near_base {self.near_base}: expected at least below - far_below, {least:.6g}"
+            )
 
 
 @dataclass(frozen=True)
@@ -131,7 +142,7 @@ class Mixture:
 
 @dataclass(frozen=True)
 class SameSkill:
-    """Score where a candidate has the required skill itself: ``base + span min(mean / threshold, 1)``.
+    """Score where a candidate has the required skill itself: ``base + span min(mean / threshold, 1)``, at most 1.
 
     Parameters
     ----------
@@ -147,6 +158,8 @@ class SameSkill:
 
     def __post_init__(self) -> None:
         _check_numbers(self, 0, 1)
+        if self.base + self.span > 1 + _ROUNDING:
+            raise ConfigError(f"SameSkill.span {self.span}: expected at most 1 - base, {1 - self.base:.6g}")
 
 
 @dataclass(frozen=True)
@@ -289,7 +302,8 @@ class ScoringConfig:
     Raises
     ------
     ConfigError
-        Where a constant has the wrong type or is out of range, or bands are not in descending order.
+        Where a constant has the wrong type or is out of range, bands are not in descending order, or a band gives more
+        than 1, or less than 0, for a similarity that it decides about.
 
     Examples
     --------
@@ -342,6 +356,21 @@ class ScoringConfig:
                 raise ConfigError(
                     f"ScoringConfig.{entry.name} {shown(value)}: expected a {_GROUPS[entry.name].__name__}"
                 )
+        self._check_scores()
+
+    def _check_scores(self) -> None:
+        """Raise `ConfigError` where a band leads to scores beyond 0 or 1; what each group can tell it has checked."""
+        below = self.dissimilar.below  # the similarity from which on boost and bonus count
+        for name, bands, most in (("boost", self.boost, math.inf), ("bonus", self.bonus, 1.0)):
+            for band, low, high in _intervals(bands, below):
+                for similarity in (low, high):
+                    _check_value(name, band.base + band.slope * (similarity - band.origin), similarity, most)
+        rest = self.bonus[-1].above
+        if rest > below:
+            _check_value("lowest_bonus", min(self.lowest_bonus.square * rest**2, self.lowest_bonus.cap), rest)
+        for pair, _, high in _intervals(self.pair, -1.0):
+            # negative where the similarity is: nothing is taken from that
+            _check_value("pair", pair.base + pair.similarity_weight * max(high, 0.0) + pair.level_weight, high)
 
     @staticmethod
     def _check_bands(name: str, bands: Any) -> None:
@@ -353,6 +382,23 @@ class ScoringConfig:
             raise ConfigError(f"ScoringConfig.{name} above {limits}: expected descending limits")
         if name != "bonus" and limits[-1] != -math.inf:
             raise ConfigError(f"ScoringConfig.{name} last above {limits[-1]}: expected -inf")
+
+
+def _intervals(bands: tuple[Any, ...], least: float) -> Iterator[tuple[Any, float, float]]:
+    """Bands with the lowest and the highest similarity from `least` to 1 that each decides about."""
+    high = 1.0
+    for band in bands:
+        low = max(band.above, least)
+        if low < high:
+            yield band, low, high
+            high = low
+
+
+def _check_value(name: str, value: float, similarity: float, most: float = 1.0) -> None:
+    """Raise `ConfigError` where a part of the model gives what no score can be made of."""
+    if not -_ROUNDING <= value <= most + _ROUNDING:
+        expected = f"at most {most:g}" if value > 0 else "at least 0"
+        raise ConfigError(f"ScoringConfig.{name} {value:.6g} at similarity {similarity:g}: expected {expected}")
 
 
 _BANDS: dict[str, Any] = {"boost": LinearBand, "bonus": LinearBand, "domain": DomainBand, "pair": PairBand}

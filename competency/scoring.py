@@ -289,7 +289,9 @@ class Model:
         return self._overall(probability, best, required, candidates), probability, mean, variance
 
     def pairwise(self, scores: Scores, pair: int, rows: slice, same: Iterable[tuple[int, int]]) -> Array:
-        """Scores of each candidate skill of a pair against each of its required skills, in [0, 1].
+        """Scores of each candidate skill of a pair against each of its required skills.
+
+        They are at most 1, and negative only where the similarity is.
 
         Parameters
         ----------

@@ -3,6 +3,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from competency import ConfigError, ProficiencyLevel, ScoringConfig, Skill, SkillMatcher
 from competency.config import (
@@ -120,12 +122,88 @@ def test_defaults_are_the_model():
             lambda: ScoringConfig(bonus=(LinearBand(0.3, 1), LinearBand(0.5, 1))),
             r"ScoringConfig.bonus above \[0.3, 0.5\]: expected descending limits",
         ),
+        (lambda: SameSkill(base=1, span=0.5), r"SameSkill.span 0.5: expected at most 1 - base, 0"),
+        (
+            lambda: Dissimilar(below=0.5, near_base=0.1),
+            r"Dissimilar.near_base 0.1: expected at least below - far_below, 0.3",
+        ),
+        (
+            lambda: ScoringConfig(bonus=(LinearBand(0.3, base=0.9, slope=0.5),)),
+            r"ScoringConfig.bonus 1.05 at similarity 0.3: expected at most 1",
+        ),
+        (
+            lambda: ScoringConfig(bonus=(LinearBand(0.3, base=0.1, slope=1.0, origin=0.5),)),
+            r"ScoringConfig.bonus -0.1 at similarity 0.3: expected at least 0",
+        ),
+        (
+            lambda: ScoringConfig(boost=(LinearBand(-math.inf, base=0.1, slope=1.0, origin=0.5),)),
+            r"ScoringConfig.boost -0.1 at similarity 0.3: expected at least 0",
+        ),
+        (
+            lambda: ScoringConfig(bonus=(LinearBand(0.8, base=1.0),), lowest_bonus=LowestBonus(square=3, cap=2)),
+            r"ScoringConfig.lowest_bonus 1.92 at similarity 0.8: expected at most 1",
+        ),
+        (
+            lambda: ScoringConfig(pair=(PairBand(-math.inf, 0.3, 0.5, 0.5),)),
+            r"ScoringConfig.pair 1.3 at similarity 1: expected at most 1",
+        ),
         (lambda: ScoringConfig(domain=(DomainBand(0.3, 1),)), r"ScoringConfig.domain last above 0.3: expected -inf"),
     ],
 )
 def test_constants_out_of_range(make, named):
     with pytest.raises(ConfigError, match=f"^{named}"):
         make()
+
+
+SHARE = st.floats(0, 1)
+WIDE = st.floats(0, 2)
+LIMITS = st.lists(SHARE, max_size=3, unique=True).map(lambda limits: sorted(limits, reverse=True))
+
+
+@st.composite
+def bands(draw, kind, *values, rest=True):
+    limits = draw(LIMITS) + [-math.inf] * rest
+    return tuple(kind(limit, *(draw(value) for value in values)) for limit in limits or [0.5])
+
+
+@st.composite
+def configs(draw):
+    """A config, or None where it was refused."""
+    makers = [
+        lambda: ("same_skill", SameSkill(draw(SHARE), draw(SHARE), draw(SHARE))),
+        lambda: ("dissimilar", Dissimilar(*(draw(SHARE) for _ in range(7)))),
+        lambda: ("boost", draw(bands(LinearBand, WIDE, WIDE, SHARE))),
+        lambda: ("bonus", draw(bands(LinearBand, SHARE, WIDE, SHARE, rest=False))),
+        lambda: ("lowest_bonus", LowestBonus(draw(WIDE), draw(WIDE))),
+        lambda: ("pair", draw(bands(PairBand, SHARE, SHARE, SHARE))),
+        lambda: ("met", BlendRatio(draw(SHARE), draw(SHARE), draw(SHARE))),
+        lambda: ("unmet", BlendRatio(draw(SHARE), draw(SHARE), draw(SHARE))),
+        lambda: ("strategies", Strategies(*(draw(SHARE) for _ in range(5)))),
+        lambda: ("coherence", Coherence(1, *(draw(SHARE) for _ in range(8)))),
+    ]
+    try:
+        chosen = draw(st.lists(st.sampled_from(range(len(makers))), min_size=1, max_size=4, unique=True))
+        return ScoringConfig(**dict(makers[place]() for place in chosen))
+    except ConfigError:
+        return None
+
+
+@settings(max_examples=500)
+@given(
+    configs(),
+    st.sampled_from(["default", "conservative", "aggressive"]),
+    st.lists(st.floats(-1, 1), min_size=12, max_size=12),
+)
+def test_no_accepted_constants_lead_beyond_0_or_1(config, strategy, similarities):
+    if config is None:
+        return
+    matrix = np.reshape(similarities, (3, 4))
+    result = SkillMatcher(strategy=strategy, config=config).match(REQUIRED, CANDIDATE, similarities=matrix)
+    rounding = 1e-8
+    for scores in (result.probability, np.array([result.overall_score]), result.pairwise_scores[matrix >= 0]):
+        assert (scores >= -rounding).all()
+        assert (scores <= 1 + rounding).all()
+    assert (result.pairwise_scores <= 1 + rounding).all()
 
 
 def test_frozen():

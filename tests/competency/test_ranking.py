@@ -26,7 +26,10 @@ STEMS = ["Data Analysis", "Data Analyst", "Software Testing", "Tester", "Sales",
 NAMES = STEMS + [f"{stem} {i}" for stem in STEMS for i in range(4)] + [stem.upper() for stem in STEMS]
 CONFIGS = [
     ScoringConfig(),
-    ScoringConfig(same_skill=SameSkill(above=0.6, base=0.3, span=0.7), dissimilar=Dissimilar(below=0.4, far_below=0.1)),
+    ScoringConfig(
+        same_skill=SameSkill(above=0.6, base=0.3, span=0.7),
+        dissimilar=Dissimilar(below=0.4, far_below=0.1, near_base=0.31),
+    ),
     ScoringConfig(beta=BetaPrior(variance=0.01), mixture=Mixture(level_weight=3.0, least_weight=0.3)),
     ScoringConfig(
         strategies=Strategies(least_share=1.0, largest_share=1.0),
