@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,13 @@ __all__ = [
     "columns",
     "domain_groups",
     "stacked_columns",
+    "tiled",
     "used_levels",
 ]
 
 Codes = NDArray[np.intp]
 Array = NDArray[np.float64]
+_Number = TypeVar("_Number", bound=np.number)
 
 _DOMAIN_CODES = {domain: code for code, domain in enumerate(DOMAINS)}
 
@@ -180,14 +182,20 @@ def candidate_columns(ratios: Array, level: Codes, domain: Codes, prior: BetaPri
     prior : BetaPrior
         What the levels become distributions by.
     """
-    ratios, level = used_levels(ratios, level)
+    used, level = used_levels(ratios, level)
     number, domain_of_group = domain_groups(domain)
-    number += len(ratios)
+    number += len(used)
     return Candidates(
-        levels=levels_of(tuple(ratios.tolist()), prior),
+        # of many levels hardly any other candidates have the same
+        levels=levels_of(tuple(used.tolist()), prior, keep=used is ratios),
         bins=np.stack([level, number], axis=1),
         domain_of_group=domain_of_group,
     )
+
+
+def tiled(row: NDArray[_Number], n: int) -> NDArray[_Number]:
+    """A row many times; unlike `np.tile`, without tuples that Python would keep for the next ones of their length."""
+    return row[None].repeat(n, axis=0).ravel()
 
 
 def used_levels(values: Array, codes: Codes) -> tuple[Array, Codes]:
@@ -205,7 +213,7 @@ def domain_groups(domains: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[
     bins = domains + len(DOMAINS) * pair
     first = np.empty(n_pair * len(DOMAINS), np.intp)
     # of the places that are written to one bin the last stays, and they are written from the last skill to the first
-    first[bins[:, ::-1].ravel()] = np.tile(place[::-1], n_pair)
+    first[bins[:, ::-1].ravel()] = tiled(place[::-1], n_pair)
     place_of_first = first[bins]
     number = np.add.accumulate(place_of_first == place, axis=1, dtype=np.intp) - 1
     group = number[pair, place_of_first]

@@ -294,7 +294,7 @@ class SkillMatcher:
 
         done = 0
         while done < len(jobs):
-            sizes, plan = group_plan(pool, list(map(len, jobs[done:])), top, budget)
+            sizes, plan = group_plan(pool, list(map(len, jobs[done:])), top, budget, explain)
             group = jobs[done : done + sizes.n_jobs]
             yield from self._rank_group(group, pool, top, explain, sizes, plan, report(done, len(group)))
             done += len(group)
@@ -334,12 +334,13 @@ class SkillMatcher:
         pool: CandidatePool,
         top: int | None = 10,
         *,
+        explain: bool = False,
         memory_budget: int | str | None = None,
     ) -> Plan:
-        """How `rank` would go about it, and the heap that it would take at most; parameters and errors as there."""
+        """How `rank` would go about it, and the heap that it would take; parameters and errors as there."""
         lengths = [len(skill_list("required", required))]
         self._check_rankable(pool, top)
-        _, plan = group_plan(pool, lengths, top, parse_budget(memory_budget))
+        _, plan = group_plan(pool, lengths, top, parse_budget(memory_budget), explain)
         return plan
 
     def _check_rankable(self, pool: CandidatePool, top: int | None) -> None:

@@ -173,10 +173,20 @@ class CandidatePool:
         return np.full(len(self.embeddings), -1, np.int8)
 
     @functools.cached_property
+    def list_lengths(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How many skills candidates have, ascending, and how many candidates have so many; counted once."""
+        found = np.zeros((2, 0), np.int64)
+        for start in range(0, len(self), _BLOCK):
+            sizes = np.diff(self.offsets[start : start + _BLOCK + 1]).clip(1, len(self.items))  # damage is found later
+            lengths, places = np.unique(np.concatenate([found[0], sizes]), return_inverse=True)
+            numbers = np.concatenate([found[1], np.ones_like(sizes)])
+            found = np.array([lengths, np.bincount(places, numbers)], np.int64)
+        return found[0], found[1]
+
+    @property
     def most_skills(self) -> int:
-        """How many skills the candidate with the most of them has; counted once, when it is first asked for."""
-        blocks = (self.offsets[start : start + _BLOCK + 1] for start in range(0, len(self), _BLOCK))
-        return max(int(np.diff(offsets).max()) for offsets in blocks)
+        """How many skills the candidate with the most of them has."""
+        return int(self.list_lengths[0][-1])
 
     @classmethod
     def build(

@@ -57,11 +57,14 @@ class Levels:
         Their ratios, ascending.
     alpha, beta : ndarray of float64, shape (n_level,)
         Parameters of the distributions.
+    is_kept : bool
+        Whether they are kept to be used again, and so are their `moments`.
     """
 
     ratio: Array
     alpha: Array
     beta: Array
+    is_kept: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.ratio, self.alpha, self.beta)  # tables are made anew
@@ -95,15 +98,16 @@ class Levels:
         return table
 
 
-def levels_of(ratios: tuple[float, ...], prior: BetaPrior) -> Levels:
-    """The levels of some ratios, ascending; kept where they are few, because people use few scales."""
-    return (_levels if len(ratios) <= MOST_LEVELS else _levels.__wrapped__)(ratios, prior)
+def levels_of(ratios: tuple[float, ...], prior: BetaPrior, *, keep: bool = True) -> Levels:
+    """The levels of some ratios, ascending; kept where they are few, because people use few scales, unless told."""
+    keep = keep and len(ratios) <= MOST_LEVELS
+    return (_levels if keep else _levels.__wrapped__)(ratios, prior, keep)
 
 
 @functools.lru_cache(maxsize=64)
-def _levels(ratios: tuple[float, ...], prior: BetaPrior) -> Levels:
+def _levels(ratios: tuple[float, ...], prior: BetaPrior, is_kept: bool) -> Levels:
     ratio = np.array(ratios, np.float64)
-    return Levels(ratio, *beta_parameters(ratio, prior))
+    return Levels(ratio, *beta_parameters(ratio, prior), is_kept)
 
 
 def moments(thresholds: tuple[float, ...], levels: Levels) -> Array:
@@ -115,7 +119,7 @@ def moments(thresholds: tuple[float, ...], levels: Levels) -> Array:
         For each level and threshold: 1, the mean, the second moment, ``min(ratio / threshold, 1)``, and the probability
         of a proficiency above the threshold.
     """
-    return (_moments if len(levels.ratio) <= MOST_LEVELS else _moments.__wrapped__)(thresholds, levels)
+    return (_moments if levels.is_kept else _moments.__wrapped__)(thresholds, levels)
 
 
 @functools.lru_cache(maxsize=64)

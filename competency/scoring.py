@@ -188,10 +188,14 @@ def check_strategy(strategy: str) -> str:
 
 def row_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
     """Blocks of the rows of a matrix that are small beside all of it, and fit a processor's cache."""
-    cells = min(max(n_rows * n_columns // _BLOCKS, _LEAST_CELLS), _MOST_CELLS)
-    step = max(cells // n_columns, 1)
+    step = max(most_cells(n_rows, n_columns) // n_columns, 1)
     for start in range(0, n_rows, step):
         yield slice(start, start + step)
+
+
+def most_cells(n_rows: int, n_columns: int) -> int:
+    """How many cells such a block has at most, but for one of a single row."""
+    return min(n_rows * n_columns, max(n_rows * n_columns // _BLOCKS, _LEAST_CELLS), _MOST_CELLS)
 
 
 class Model:
@@ -242,7 +246,9 @@ class Model:
         # Sums run from one level to the next: zeros of levels that only others have do not change them.
         terms = moments(required.thresholds, candidates.levels).take(required.threshold_code, axis=2)
         terms *= weights.T[:, None]
-        figures = self.score_mixtures(best, np.add.reduce(terms, axis=0), main_domain, required, candidates)
+        sums = np.add.reduce(terms, axis=0)
+        del terms  # which are far more
+        figures = self.score_mixtures(best, sums, main_domain, required, candidates)
         return Scores(required, candidates, similarities, best, *figures, weights)
 
     def score_mixtures(

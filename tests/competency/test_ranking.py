@@ -272,6 +272,63 @@ def test_the_plan_predicts_the_peak_for_candidates_of_other_kinds(shape):
     assert matcher.plan(job, pool).peak_bytes == pytest.approx(peak, rel=0.1)
 
 
+def least_budget(call):
+    with pytest.raises(ConfigError, match=r"^memory_budget of 1 bytes: expected at least \d+$") as caught:
+        call(1)
+    return int(str(caught.value).split()[-1])
+
+
+@pytest.mark.parametrize(
+    ("n_candidate", "n_skills", "scale", "n_required", "top", "explain"),
+    [
+        *[
+            (200, 5, 5, 1, 1, False),
+            (200, 5, 5, 20, 100, True),
+            (2000, 20, 5, 1, 10, False),
+            (2000, 20, 5, 20, 1, True),
+        ],
+        # levels of a stack's own
+        *[(2000, 20, 1000, 1, 10, False), (500, 20, 1000, 5, 100, True), (500, 25, 40, 5, 10, False)],
+        *[(200, 5, 5, 5, None, False), (300, 20, 1000, 20, None, False), (500, 60, 64, 5, None, False)],
+    ],
+)
+@pytest.mark.parametrize("alike", [True, False])
+def test_the_least_budget_holds(n_candidate, n_skills, scale, n_required, top, explain, alike, tmp_path):
+    pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
+    from benchmarks.heap.measure import measure
+
+    rng = np.random.default_rng(14)
+    matcher = SkillMatcher(HashingEmbedder(64))
+
+    def someone():
+        n = n_skills if alike else int(rng.integers(1, 2 * n_skills))
+        values = zip(rng.integers(3000, size=n), rng.integers(1, scale + 1, n), strict=True)
+        return [Skill(f"skill {name}", ProficiencyLevel(int(value), scale)) for name, value in values]
+
+    CandidatePool.build(((str(i), someone()) for i in range(n_candidate)), matcher.embedder).save(tmp_path / "a.pool")
+    pool = CandidatePool.open(tmp_path / "a.pool")
+    job = [Skill(f"skill {7 * i}", ProficiencyLevel(1 + i % scale, scale)) for i in range(n_required)]
+    least = least_budget(lambda budget: matcher.plan(job, pool, top, explain=explain, memory_budget=budget))
+    for budget in (least, least * 5 // 4):
+        heap = measure(lambda budget=budget: matcher.rank(job, pool, top, explain=explain, memory_budget=budget))
+        assert heap.peak_bytes <= budget
+
+
+def test_the_least_budget_holds_for_many_jobs():
+    pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
+    from benchmarks.heap.measure import measure
+
+    rng = np.random.default_rng(15)
+    matcher = SkillMatcher(HashingEmbedder(32))
+    pool, jobs = some_pool(rng, 1500, matcher.embedder), [some_skills(rng, 30) for _ in range(5)]
+    least = least_budget(lambda budget: matcher.plan(max(jobs, key=len), pool, 5, explain=True, memory_budget=budget))
+    for budget in (least, 4 * least):
+        heap = measure(
+            lambda budget=budget: matcher.rank_many(jobs, pool, 5, explain=True, memory_budget=budget), by_site=True
+        )
+        assert heap.peak_bytes - heap.end_bytes <= budget
+
+
 def test_a_budget_that_is_too_small():
     pool = some_pool(np.random.default_rng(3), 20, HashingEmbedder())
     with pytest.raises(ConfigError, match=r"^memory_budget of 10000 bytes: expected at least \d+$") as caught:
@@ -346,7 +403,7 @@ def test_many_jobs_get_the_rankings_of_each(seed, strategy, top):
     matcher = SkillMatcher(HashingEmbedder(32), strategy)
     pool, jobs = some_pool(rng, 80, matcher.embedder), [some_skills(rng, 90) for _ in range(rng.integers(9))]
     calls = []
-    budget = int(rng.choice([1_500_000, 10**9]))
+    budget = int(rng.choice([8_000_000, 10**9]))
     together = matcher.rank_many(
         jobs, pool, top, explain=True, memory_budget=budget, progress=lambda *numbers: calls.append(numbers)
     )
