@@ -538,7 +538,7 @@ def test_rank_csv(ranked, capsys):
 
 def test_rank_shows_a_bar_on_a_terminal_only(ranked, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("competency.ranking._BLOCK_CANDIDATES", 10)
+    monkeypatch.setattr("competency.ranking.plan._BLOCK_CANDIDATES", 10)
     main(ranked[0])
     shown = capsys.readouterr().err
     assert re.search(r"\[#+\.+\] \d+ of 30 candidates", shown)

@@ -20,7 +20,9 @@ from competency import (
 from competency.columns import columns
 from competency.config import BetaPrior, Coherence, Dissimilar, Mixture, SameSkill, Strategies
 from competency.embedding import embed
-from competency.ranking import Bands, Entries, Ranker, _intervals, group_plan, name_codes
+from competency.ranking import Bands, Ranker, group_plan, name_codes
+from competency.ranking.codes import intervals
+from competency.ranking.passes import Entries
 
 STEMS = ["Data Analysis", "Data Analyst", "Software Testing", "Tester", "Sales", "Team Leadership", "Welding", "SQL"]
 NAMES = STEMS + [f"{stem} {i}" for stem in STEMS for i in range(4)] + [stem.upper() for stem in STEMS]
@@ -155,7 +157,7 @@ def test_a_code_stands_for_an_interval_that_the_similarity_lies_in(n_required, d
     jobs = [keys] if n_required < 70 else [keys[:1], keys[1:]]
     codes = np.concatenate(name_codes(pool, jobs, units), axis=1)
     similarities = pool.embeddings.astype(np.float64) @ units.T.astype(np.float64)
-    low, high = _intervals()
+    low, high = intervals()
     assert len(names) > 1024
     assert codes.shape == (len(names), n_required)
     assert (low[codes] <= similarities).all()
