@@ -30,6 +30,8 @@ __all__ = [
     "Strategies",
 ]
 
+_ROUNDING = 1e-9  # of constants such as 0.1, whose sums are not exact
+
 
 def _check_numbers(instance: Any, low: float = 0.0, high: float = math.inf, *, only: tuple[str, ...] = ()) -> None:
     """Raise `ConfigError` where a field is not a finite number in [low, high]; `only` limits it to some fields."""
@@ -37,9 +39,6 @@ def _check_numbers(instance: Any, low: float = 0.0, high: float = math.inf, *, o
         value = getattr(instance, name)
         if not (_is_number(value) and low <= value <= high):
             raise ConfigError(f"{type(instance).__name__}.{name} {shown(value)}: expected a number in [{low}, {high}]")
-
-
-_ROUNDING = 1e-9  # of constants such as 0.1, whose sums are not exact
 
 
 def _is_number(value: Any) -> bool:
