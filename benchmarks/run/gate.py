@@ -2,13 +2,13 @@
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.run import suite
 from benchmarks.site.commits import ROOT, Commit, CommitError
-from benchmarks.site.results import Measurement, load_series
+from benchmarks.site.results import Measurement, Series, load_series
 
 FOLDER = suite.STATE / "gate"
 
@@ -75,7 +75,7 @@ def gate(before: Commit, after: Commit, names: Sequence[str], tolerance: float) 
     names : sequence of str
         The benchmarks.
     tolerance : float
-        Share by which a series may grow; 0 for none.
+        Share by which a series may grow; 0 for none but what chance may change.
 
     Raises
     ------
@@ -86,10 +86,19 @@ def gate(before: Commit, after: Commit, names: Sequence[str], tolerance: float) 
     if code:  # what is not measured before cannot have grown: that must not pass for an answer
         raise CommitError(f"asv ended with exit code {code}, see above: expected every heap series to be measured")
     old, new = (load_series(commit.hash, FOLDER / "results") for commit in (before, after))
+    return compare(old, new, tolerance)
 
-    def value(series: dict[str, Measurement], name: str) -> float | None:
+
+def compare(old: Mapping[str, Measurement], new: Mapping[str, Measurement], tolerance: float) -> list[Verdict]:
+    """Verdicts on the heap series of two commits, by name; parameters as for `gate`."""
+
+    def value(series: Mapping[str, Measurement], name: str) -> float | None:
         found = series.get(name)
         return found.value if found and found.measured else None
 
-    pairs = {name: (value(old, name), value(new, name)) for name in sorted(old.keys() | new.keys())}
-    return [Verdict(name, a, b, judge(a, b, tolerance)) for name, (a, b) in pairs.items()]
+    verdicts = []
+    for name in sorted(old.keys() | new.keys()):
+        a, b = value(old, name), value(new, name)
+        chance = Series(name.split("(")[0]).family.chance
+        verdicts.append(Verdict(name, a, b, judge(a, b, max(tolerance, chance))))
+    return verdicts

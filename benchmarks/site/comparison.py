@@ -228,7 +228,7 @@ def _judge(series: Series, before: Measurement | None, after: Measurement | None
         return _direction(max(after.value - allowed, 0) - max(before.value - allowed, 0), family.better), reason
     change = after.value - before.value
     if family.exact:
-        return _direction(change, family.better), "exact"
+        return _direction(change if abs(change) > family.chance * abs(before.value) else 0, family.better), "exact"
     margin = family.threshold * abs(before.value)
     if family.sampled:
         samples = before.samples, after.samples

@@ -4,7 +4,8 @@ pytest.importorskip("asv", reason="needs the extra bench")
 
 from benchmarks.run import __main__ as main
 from benchmarks.run import gate
-from benchmarks.run.gate import Verdict, judge
+from benchmarks.run.gate import Verdict, compare, judge
+from benchmarks.site.results import Measurement
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,23 @@ from benchmarks.run.gate import Verdict, judge
 )
 def test_judge(before, after, tolerance, grew):
     assert judge(before, after, tolerance) is grew
+
+
+@pytest.mark.parametrize(
+    ("method", "after", "tolerance", "grew"),
+    [
+        ("track_peak_heap", 2_001_000, 0, False),
+        ("track_peak_heap", 2_001_001, 0, True),
+        ("track_peak_heap", 2_001_001, 0.01, False),
+        ("track_allocations", 2_000_001, 0, True),
+        ("track_allocated_bytes", 2_000_001, 0, True),
+    ],
+)
+def test_what_chance_changes_in_a_peak_is_no_growth(method, after, tolerance, grew):
+    name = f"rank.RankHeap.{method}(100000, 'fits')"
+    old, new = {name: Measurement(2_000_000, (), "1")}, {name: Measurement(after, (), "1")}
+    assert compare(old, new, tolerance) == [Verdict(name, 2_000_000, after, grew)]
+    assert compare(old, {}, tolerance) == [Verdict(name, 2_000_000, None, True)]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,23 @@ def test_verdict(name, before, after, verdict):
     )
 
 
+@pytest.mark.parametrize(
+    ("method", "after", "verdict"),
+    [
+        ("track_peak_heap", 2_001_000, "no change"),
+        ("track_peak_heap", 2_001_001, "regressed"),
+        ("track_peak_heap", 1_999_000, "no change"),
+        ("track_peak_heap", 1_998_999, "improved"),
+        ("track_peak_heap_exponent", 2_001_000, "no change"),
+        ("track_allocations", 2_000_001, "regressed"),
+        ("track_allocated_bytes", 1_999_999, "improved"),
+    ],
+)
+def test_what_chance_changes_in_a_peak_is_no_change(method, after, verdict):
+    (row,) = judge([(Series(f"rank.RankHeap.{method}"), once(2_000_000), once(after))])
+    assert row.verdict == verdict
+
+
 def test_exact_verdicts_say_so():
     (row,) = judge([(Series("a.BHeap.track_peak_heap"), once(3), once(2))])
     assert (row.reason, row.evidence, row.ratio) == ("exact", None, 2 / 3)
