@@ -318,12 +318,12 @@ def group_plan(
         Where the budget is too small.
     """
     n_jobs = 1 if top is None else max(bisect_right(list(accumulate(lengths)), _MOST_COLUMNS), 1)
-    while True:
-        sizes = Sizes(pool, lengths[:n_jobs], top, explain)
-        most, share = sizes.plan(1.0, certain=True), 1.0
-        if most.peak_bytes <= budget or n_jobs == 1:
-            break
+    sizes, share = Sizes(pool, lengths[:n_jobs], top, explain), 1.0
+    if math.isinf(budget):
+        return sizes, sizes.plan(share)
+    while (most := sizes.plan(share, certain=True)).peak_bytes > budget and n_jobs > 1:
         n_jobs //= 2
+        sizes = Sizes(pool, lengths[:n_jobs], top, explain)
     while most.peak_bytes > budget:
         share *= 0.8
         if share < _LEAST_SHARE:
