@@ -29,6 +29,7 @@ Codes = NDArray[np.intp]
 
 _LEAST_CELLS = 2560  # of a block; smaller ones would spend their time on calls
 _MOST_CELLS = 32_768  # of a block; larger ones would leave the processor's cache
+_MET = 1 - 1e-12  # a mean of so much of a threshold equals it but for rounding
 _BLOCKS = 8  # that a large match is cut into at least, so that temporary arrays stay small beside the result
 
 
@@ -383,7 +384,7 @@ class Model:
     ) -> Array:
         """Scores of rows that a mixture predicts the proficiency of; `bonus` has the factor of the domains in it."""
         rule = self.config.same_skill
-        constant, slope, cap = self._shares.take(mean >= required.threshold, axis=1)
+        constant, slope, cap = self._shares.take(mean >= _MET * required.threshold, axis=1)
         share = np.minimum((constant + slope * variance) * boost, cap)
         probability: Array = (exceed + share * (direct - exceed)) * bonus
         same = required.named | (best > rule.above)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from competency import ProficiencyLevel, Skill, SkillDomain, SkillMatcher
-from competency.config import PairBand, ScoringConfig
-from competency.proficiency import share_met
+from competency.config import BetaPrior, PairBand, ScoringConfig
+from competency.proficiency import beta_parameters, share_met
 
 STRATEGIES = ["default", "conservative", "aggressive"]
 
@@ -48,6 +49,25 @@ def test_figures_are_in_range(match, strategy):
     assert (result.pairwise_scores >= np.minimum(0.05 + 0.8 * result.similarities, 0)).all()
     assert (result.variance >= 0).all()
     assert (result.interval[:, 0] <= result.interval[:, 1]).all()
+
+
+@given(st.floats(0.3, 0.9), st.integers(1, 9))
+def test_a_mean_that_equals_the_threshold_meets_it(similarity, value):
+    """However the mean of a single level is rounded."""
+    skills = [Skill(name, ProficiencyLevel(value, 10), "hr") for name in ("job", "cv")]
+    result = SkillMatcher().match(skills[:1], skills[1:], similarities=[[similarity]])
+    alpha, beta = beta_parameters(np.array([value / 10]), BetaPrior())
+    if similarity > 0.7:
+        boost, bonus = 1.05, 1.0
+    elif similarity > 0.5:
+        boost, bonus = 0.9 + 0.3 * similarity, 0.75 + 1.25 * (similarity - 0.5)
+    elif similarity > 0.3:
+        boost, bonus = 0.6 + 0.8 * similarity, 0.45 + 1.5 * (similarity - 0.3)
+    else:
+        boost, bonus = 0.3 + similarity, 3 * similarity**2
+    share = min((0.5 + 0.2 * (1 - stats.beta.var(alpha, beta)[0])) * boost, 0.7)
+    expected = (share + (1 - share) * stats.beta.sf(value / 10, alpha, beta)[0]) * bonus
+    assert result.probability[0] == pytest.approx(expected, abs=1e-9)
 
 
 @given(matches(), st.sampled_from(STRATEGIES), st.randoms())

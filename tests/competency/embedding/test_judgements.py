@@ -33,6 +33,7 @@ KNOWN_FAILURES = {
     ("Financial Auditing", "SEO Auditing"),
     ("Fixed Asset Accounting", "Digital Asset Management"),
     ("Stock Trading", "Stock Replenishment"),
+    ("Lead Generation", "Lead Paint Removal"),
     ("Pipeline Management", "Pipeline Welding"),
     ("Product Marketing", "Product Assembly"),
     ("Copywriting", "Copyright Law"),
