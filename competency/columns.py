@@ -52,10 +52,7 @@ def columns(required: Sequence[Skill], candidate: Sequence[Skill], prior: BetaPr
     threshold = np.array(required_ratios)
     keys = {skill.key for skill in candidate}
     of_skills = [skill.resolved_domain for skill in candidate]
-    number = {domain: place for place, domain in enumerate(dict.fromkeys(of_skills), len(levels.ratio))}
-    bins = np.empty((1, 2, len(candidate)), np.intp)
-    bins[0, 0] = levels.ratio.searchsorted(ratios)
-    bins[0, 1] = [number[domain] for domain in of_skills]
+    number = {domain: place for place, domain in enumerate(dict.fromkeys(of_skills))}
     return (
         Requirements(
             threshold=threshold,
@@ -69,7 +66,8 @@ def columns(required: Sequence[Skill], candidate: Sequence[Skill], prior: BetaPr
         ),
         Candidates(
             levels=levels,
-            bins=bins,
+            level=levels.ratio.searchsorted([ratios]),
+            group=np.array([[number[domain] for domain in of_skills]]),
             domain_of_group=np.array([[_DOMAIN_CODES[domain] for domain in number]]),
         ),
     )
@@ -183,12 +181,12 @@ def candidate_columns(ratios: Array, level: Codes, domain: Codes, prior: BetaPri
         What the levels become distributions by.
     """
     used, level = used_levels(ratios, level)
-    number, domain_of_group = domain_groups(domain)
-    number += len(used)
+    group, domain_of_group = domain_groups(domain)
     return Candidates(
         # of many levels hardly any other candidates have the same
         levels=levels_of(tuple(used.tolist()), prior, keep=used is ratios),
-        bins=np.stack([level, number], axis=1),
+        level=level,
+        group=group,
         domain_of_group=domain_of_group,
     )
 

@@ -28,7 +28,7 @@ from competency.ranking import (
     parse_budget,
 )
 from competency.result import MatchResult
-from competency.scoring import Model, Scores, check_strategy
+from competency.scoring import LARGEST_SIMILARITY, Model, Scores, check_strategy
 from competency.similarity import similarity_rows, stacked_similarity_rows
 from competency.skills import Skill
 
@@ -41,7 +41,6 @@ Codes = NDArray[np.intp]
 logger = logging.getLogger("competency")
 
 _STACK_CELLS = 65_536  # similarities that are scored at one time, and kept as long as one of their results is
-_LARGEST_SIMILARITY = 1.01  # a cosine, with room for the rounding of half-precision vectors
 
 
 def skill_list(role: str, skills: Iterable[Skill]) -> tuple[Skill, ...]:
@@ -71,7 +70,7 @@ def _similarity_matrix(similarities: ArrayLike, shape: tuple[int, int]) -> NDArr
     if matrix.shape != shape:
         raise SimilarityError(f"similarities of shape {matrix.shape}: expected (n_candidate, n_required) = {shape}")
     rows = np.array(matrix.T, dtype=np.float64, order="C")
-    if not (rows.min() >= -_LARGEST_SIMILARITY and rows.max() <= _LARGEST_SIMILARITY):
+    if not (rows.min() >= -LARGEST_SIMILARITY and rows.max() <= LARGEST_SIMILARITY):
         if not np.isfinite(rows).all():
             raise SimilarityError(f"similarity {rows[~np.isfinite(rows)][0]}: expected finite values")
         raise SimilarityError(f"similarity {rows.flat[np.abs(rows).argmax()]}: expected a cosine in [-1, 1]")

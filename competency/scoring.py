@@ -1,14 +1,14 @@
 """The scoring model on arrays: how well candidates' skills meet each required skill, and the jobs as a whole.
 
 A row is one required skill of one pair of a job and a candidate. Rows whose candidates have equally many skills are
-scored together. Whatever is scored together, a row's figures are the same to the last bit: sums run in the order of
-the candidate's skills, never in one that depends on the shape of an array.
+scored together. Whatever is scored together, a row's figures are the same to the last bit: sums over skills are exact,
+in any order, and all others run in one that does not depend on the shape of an array.
 """
 
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import groupby, pairwise, product
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -18,19 +18,22 @@ from numpy.typing import NDArray
 from competency.config import LinearBand, ScoringConfig
 from competency.domains import DOMAINS
 from competency.errors import ConfigError, shown
-from competency.proficiency import Levels, moments, share_met
+from competency.proficiency import MOST_LEVELS, Levels, moments, share_met
 
 __all__ = ["STRATEGIES", "Candidates", "Model", "Requirements", "Scores", "SkillScore"]
 
 STRATEGIES = ("default", "conservative", "aggressive")
+LARGEST_SIMILARITY = 1.01  # a cosine, with room for the rounding of half-precision vectors
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
+MOST_CELLS = 32_768  # of a block; larger ones would leave the processor's cache
 _LEAST_CELLS = 2560  # of a block; smaller ones would spend their time on calls
-_MOST_CELLS = 32_768  # of a block; larger ones would leave the processor's cache
 _MET = 1 - 1e-12  # a mean of so much of a threshold equals it but for rounding
 _BLOCKS = 8  # that a large match is cut into at least, so that temporary arrays stay small beside the result
+_COARSE = 12  # weights are rounded to multiples of 2 ** (_COARSE - 52), or of more where there are very many
+_ONE_HOT = np.eye(MOST_LEVELS)  # a product with rows of it sums by code; more would be nearly all zeros
 
 
 class SkillScore(NamedTuple):
@@ -95,21 +98,18 @@ class Candidates:
     ----------
     levels : Levels
         The distinct levels of the skills; there may be more.
-    bins : ndarray of intp, shape (n_pair, 2, n_candidate)
-        What each skill counts for: its level's place among them; and n_level plus the number of its domain, which
-        ascends in the order in which the candidate's domains first appear.
+    level : ndarray of intp, shape (n_pair, n_candidate)
+        Place of each skill's level among them.
+    group : ndarray of intp, shape (n_pair, n_candidate)
+        Number of each skill's domain, in the order in which the candidate's domains first appear.
     domain_of_group : ndarray of intp, shape (n_pair, n_group)
         Codes of the domains, by that number; one that has no skill has the domain of one that has.
     """
 
     levels: Levels
-    bins: Codes
+    level: Codes
+    group: Codes
     domain_of_group: Codes
-
-    @property
-    def level(self) -> Codes:
-        """Places of the skills' levels, shape (n_pair, n_candidate)."""
-        return self.bins[:, 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,8 @@ class Scores:
             ),
             Candidates(
                 levels=candidates.levels,
-                bins=candidates.bins[pair : pair + 1],
+                level=candidates.level[pair : pair + 1],
+                group=candidates.group[pair : pair + 1],
                 domain_of_group=candidates.domain_of_group[pair : pair + 1],
             ),
             similarities=self.similarities[rows],
@@ -185,18 +186,6 @@ def check_strategy(strategy: str) -> str:
     if strategy not in STRATEGIES:
         raise ConfigError(f"unknown strategy {shown(strategy)}: expected one of {', '.join(STRATEGIES)}")
     return strategy
-
-
-def row_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
-    """Blocks of the rows of a matrix that are small beside all of it, and fit a processor's cache."""
-    step = max(most_cells(n_rows, n_columns) // n_columns, 1)
-    for start in range(0, n_rows, step):
-        yield slice(start, start + step)
-
-
-def most_cells(n_rows: int, n_columns: int) -> int:
-    """How many cells such a block has at most, but for one of a single row."""
-    return min(n_rows * n_columns, max(n_rows * n_columns // _BLOCKS, _LEAST_CELLS), _MOST_CELLS)
 
 
 class Model:
@@ -233,6 +222,8 @@ class Model:
         bands = [(band.base, band.similarity_weight, band.level_weight) for band in config.pair[::-1]]
         self._pair_bands = np.array(bands, np.float64).T.copy()
         self._pair_limits = [band.above for band in config.pair[:-1]]
+        mixture = config.mixture
+        self._largest_weight = max(LARGEST_SIMILARITY * (1 + mixture.level_weight), mixture.least_weight)
 
     def score(self, similarities: Array, required: Requirements, candidates: Candidates) -> Scores:
         """Score rows.
@@ -243,7 +234,7 @@ class Model:
             Cosine similarities of each row's requirement to the skills of its candidate.
         """
         best = np.maximum.reduce(similarities, axis=1)
-        weights, main_domain = self._mix(similarities, required.pair, candidates)
+        weights, main_domain = self._mix(similarities, required, candidates)
         # Sums run from one level to the next: zeros of levels that only others have do not change them.
         terms = moments(required.thresholds, candidates.levels).take(required.threshold_code, axis=2)
         terms *= weights.T[:, None]
@@ -319,7 +310,7 @@ class Model:
         required, candidates = scores.required, scores.candidates
         met = moments(required.thresholds, candidates.levels)[:, 3].T.take(required.threshold_code[rows], axis=0)
         level = candidates.level[pair]
-        for block in row_blocks(*cells.shape):
+        for block in _row_blocks(*cells.shape):
             self._score_pairs(cells[block], met[block], level)
         return cells
 
@@ -345,31 +336,26 @@ class Model:
         weights: Array = similarity * (1 + rule.level_weight * ratio)
         return np.maximum(weights, rule.least_weight, out=weights)
 
-    def _mix(self, similarities: Array, pair: Codes, candidates: Candidates) -> tuple[Array, Codes]:
+    def _mix(self, similarities: Array, required: Requirements, candidates: Candidates) -> tuple[Array, Codes]:
         """Weights of the levels, shape (n_row, n_level), and main domains of the rows."""
         rule = self.config.mixture
-        factor = (1 + rule.level_weight * candidates.levels.ratio).take(candidates.level)
         n_row, n_candidate = similarities.shape
-        n_level = len(candidates.levels.ratio)
-        n_bin = n_level + candidates.domain_of_group.shape[1]
-        sums = np.empty((n_row, n_bin))
-        bins: list[Codes] = []
-        for block in row_blocks(n_row, n_candidate):
-            # the columns of a single candidate are broadcast over all rows, and its bins are the same for each block
-            own = pair[block] if len(factor) > 1 else pair[:1]
-            if len(factor) > 1 or not bins:
-                first = np.arange(0, n_bin * len(pair[block]), n_bin).repeat(n_candidate).reshape(-1, n_candidate)
-                bins = [first + kind for kind in candidates.bins.take(own, axis=0).swapaxes(0, 1)]
-                del first
-            cells = similarities[block] * factor.take(own, axis=0)
+        factor = (1 + rule.level_weight * candidates.levels.ratio).take(candidates.level)[:, None]
+        n_level, n_group = len(candidates.levels.ratio), candidates.domain_of_group.shape[1]
+        weights = np.empty((n_row, n_level))
+        main = np.empty(n_row, np.intp)
+        # Weights are rounded to multiples of the last bit of a number above any sum of theirs: such sums are exact.
+        coarse = math.ldexp(1.5, max(_COARSE, math.frexp(n_candidate * self._largest_weight)[1]))
+        for pairs, rows in _pair_blocks(required.n_required, n_candidate):
+            cells = similarities[rows].reshape(pairs.stop - pairs.start, -1, n_candidate) * factor[pairs]
             np.maximum(cells, rule.least_weight, out=cells)
-            by_level, by_domain = (_sums(cells, kind[: len(cells)], n_bin) for kind in bins)
-            np.add(by_level, by_domain, out=sums[block])  # either is 0 where the other is not
+            cells += coarse
+            cells -= coarse
+            weights[rows] = _sums(cells, candidates.level[pairs], n_level)
+            # of equally heavy domains argmax takes the one that appears first
+            main[rows] = _sums(cells, candidates.group[pairs], n_group).argmax(axis=1)
             del cells  # before the next ones are made
-        # of equally heavy domains argmax takes the one that appears first
-        main = sums[:, n_level:].argmax(axis=1)
-        # a copy, because results keep it: the sums by domain have served their turn
-        return sums[:, :n_level].copy(), candidates.domain_of_group[pair, main]
+        return weights, candidates.domain_of_group[required.pair, main]
 
     def _similar(
         self,
@@ -495,10 +481,50 @@ class Model:
         return min(bonus + rule.harmony_weight * (min(harmony, 1.0) - rule.harmony_above), rule.cap)
 
 
-def _sums(cells: Array, bins: Codes, n_bin: int) -> Array:
-    """Sums of each row's cells by bin, in the order of the cells, shape (n_row, n_bin)."""
-    sums = np.bincount(bins.ravel(), cells.ravel(), n_bin * len(cells))
-    return np.asarray(sums, np.float64).reshape(-1, n_bin)
+def _row_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Blocks of the rows of a matrix that are small beside all of it, and fit a processor's cache."""
+    most_cells = min(max(n_rows * n_columns // _BLOCKS, _LEAST_CELLS), MOST_CELLS)
+    step = max(most_cells // n_columns, 1)
+    for start in range(0, n_rows, step):
+        yield slice(start, start + step)
+
+
+def _pair_blocks(n_required: Codes, n_candidate: int) -> Iterator[tuple[slice, slice]]:
+    """Pairs and rows that fit a processor's cache: some pairs of equally many rows, or some rows of one pair."""
+    most_rows = max(MOST_CELLS // n_candidate, 1)
+    pair = row = 0
+    for length, alike in groupby(n_required.tolist()):
+        n_pair = len(list(alike))
+        step = max(most_rows // length, 1)
+        for first in range(pair, pair + n_pair, step):
+            pairs = slice(first, min(first + step, pair + n_pair))
+            last_row = row + length * (pairs.stop - first)
+            for start in range(row, last_row, most_rows):
+                yield pairs, slice(start, min(start + most_rows, last_row))
+            row = last_row
+        pair += n_pair
+
+
+def _sums(cells: Array, codes: Codes, n_code: int) -> Array:
+    """Sums of each row's cells by their codes, shape (n_row, n_code).
+
+    Parameters
+    ----------
+    cells : ndarray of float64, shape (n_pair, n_row of a pair, n_candidate)
+        Rounded, so that their sums are exact.
+    codes : ndarray of intp, shape (n_pair, n_candidate)
+        Of the columns of each pair.
+    n_code : int
+        How many there are.
+    """
+    sums: Array
+    if n_code <= len(_ONE_HOT):
+        sums = np.matmul(cells, _ONE_HOT[:n_code, :n_code].take(codes, axis=0))
+    else:
+        n_sum = cells.shape[0] * cells.shape[1] * n_code
+        bins = np.arange(0, n_sum, n_code).reshape(*cells.shape[:2], 1) + codes[:, None]
+        sums = np.asarray(np.bincount(bins.ravel(), cells.ravel(), n_sum), np.float64)
+    return sums.reshape(-1, n_code)
 
 
 def _bands(config: ScoringConfig, penalty: Array) -> tuple[Array, Array, Array]:

@@ -14,7 +14,7 @@ from competency.domains import DOMAINS
 from competency.errors import ConfigError, shown
 from competency.pool import CandidatePool
 from competency.proficiency import MOST_LEVELS
-from competency.scoring import most_cells
+from competency.scoring import MOST_CELLS
 from competency.similarity import vectors_at_a_time
 
 __all__ = ["Plan", "Sizes", "check_top", "group_plan", "parse_budget"]
@@ -271,7 +271,7 @@ class Sizes:
         rows, cells = n_required * n, n_required * n * size
         vectors = 4 * n * min(size, vectors_at_a_time(n_required)) * (dim + n_required)
         products = 4 * cells + max(vectors, 8 * cells)
-        mixing = 8 * cells + 8 * rows * (n_level + min(size, len(DOMAINS))) + 40 * most_cells(rows, size)
+        mixing = 8 * cells + 8 * rows * (n_level + 1) + 16 * min(cells, MOST_CELLS)
         moments = 40 * n_required * n_level if self._many_levels else 0  # others are kept
         summing = 8 * cells + rows * (48 * n_level + 320) + moments
         return _OF_CALL + 64 * n * size + max(products, mixing, summing)

@@ -302,11 +302,10 @@ class Ranker:
         del similarities
         pair = np.arange(n_pair)
         n_level, n_group = len(candidates.levels.ratio), candidates.domain_of_group.shape[1]
-        level, group = candidates.bins.swapaxes(0, 1)
-        of_domain = _sums_of_rows(cells, (group - n_level) * n_pair + pair[:, None], n_group)
+        of_domain = _sums_of_rows(cells, candidates.group * n_pair + pair[:, None], n_group)
         main = _first_largest(of_domain.reshape(n_group, n_pair, n_required))
         del of_domain
-        weights = _sums_of_rows(cells, level * n_pair + pair[:, None], n_level)
+        weights = _sums_of_rows(cells, candidates.level * n_pair + pair[:, None], n_level)
         del cells
         table = moments(self._required.thresholds, candidates.levels).take(self._required.threshold_code, axis=2)
         sums = np.einsum("lpr,lkr->kpr", weights.reshape(-1, n_pair, n_required), table)

@@ -82,6 +82,24 @@ def test_the_order_of_skills_does_not_matter(match, strategy, random):
     np.testing.assert_allclose(shuffled.probability, result.probability[order], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("scale", [5, 100])
+@pytest.mark.parametrize("n_candidate", [7, 3000])
+def test_the_order_of_the_candidate_does_not_matter_to_the_last_bit(n_candidate, scale):
+    """So it does not either, how sums over skills are cut into blocks, or which product makes them."""
+    rng = np.random.default_rng(n_candidate * scale)
+
+    def skill(name):
+        return Skill(name, ProficiencyLevel(int(rng.integers(scale + 1)), scale), rng.choice(list(SkillDomain)))
+
+    required, candidate = [skill(f"job {j}") for j in range(20)], [skill(f"cv {i}") for i in range(n_candidate)]
+    rows = rng.uniform(-0.2, 0.85, (n_candidate, len(required)))
+    result = SkillMatcher().match(required, candidate, similarities=rows)
+    order = rng.permutation(n_candidate)
+    shuffled = SkillMatcher().match(required, [candidate[i] for i in order], similarities=rows[order])
+    for field in ("probability", "mean", "variance", "interval"):
+        np.testing.assert_array_equal(getattr(shuffled, field), getattr(result, field))
+
+
 @given(st.integers(0, 10), st.integers(0, 10))
 def test_share_met(value, threshold):
     expected = 1.0 if threshold == 0 else min(value / threshold, 1.0)
