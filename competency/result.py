@@ -102,15 +102,19 @@ class MatchResult:
 
     def _spelled_the_same(self) -> Iterator[tuple[int, int]]:
         """Places of the required and the candidate skills whose names are identical."""
-        named = self._scores.required.named[self._rows].nonzero()[0].tolist()
-        places: dict[str, list[int]] = {}
-        for j in named:
-            places.setdefault(self.required[j].name, []).append(j)
+        last: dict[str, int] = {}  # the last required skill of each name
+        before: dict[int, int] = {}  # the one before it that has the same name
+        for j in self._scores.required.named[self._rows].nonzero()[0].tolist():
+            name = self.required[j].name
+            if name in last:
+                before[j] = last[name]
+            last[name] = j
         candidate = self.candidate
-        for i in range(len(candidate) if places else 0):  # enumerate would make a tuple for each
-            if candidate[i].name in places:
-                for j in places[candidate[i].name]:
-                    yield j, i
+        for i in range(len(candidate) if last else 0):  # enumerate would make a tuple for each
+            if candidate[i].name in last:
+                yield (j := last[candidate[i].name]), i
+                while j in before:
+                    yield (j := before[j]), i
 
     @property
     def skill_scores(self) -> Sequence[SkillScore]:
