@@ -4,6 +4,7 @@ Both watch a whole process. A process that runs the operation once, to warm up, 
 runs it some times more.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -13,8 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -198,21 +198,38 @@ def parse(path: Path) -> Counts:
         raise CacheError(f"{path.name}: no event {error}: expected those of cachegrind's cache simulation") from None
 
 
-def _execute(command: Sequence[str], name: str, params: Sequence[Any], runs: int) -> str:
-    """Run an operation once and then some times more, behind a command; returns what the process printed."""
+@contextlib.contextmanager
+def _running(command: Sequence[str], name: str, params: Sequence[Any], runs: int) -> Iterator[subprocess.Popen[str]]:
+    """A process that runs an operation once and then some times more, behind a command; it ends with the block."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     # the first process writes the compiled modules, so that all others load them
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     child = [sys.executable, "-c", _CHILD, json.dumps([name, list(params), runs])]
-    done = subprocess.run(
-        [*command, *child], cwd=ROOT, env=environment, capture_output=True, text=True, errors="replace"
-    )
-    if done.returncode:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(
+        [*command, *child], cwd=ROOT, env=environment, text=True, errors="replace", **pipes
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _execute(command: Sequence[str], name: str, params: Sequence[Any], runs: int) -> str:
+    """Run an operation once and then some times more, behind a command; returns what the process printed."""
+    with _running(command, name, params, runs) as process:
+        return _printed(process, name, params)
+
+
+def _printed(process: subprocess.Popen[str], name: str, params: Sequence[Any]) -> str:
+    """What a process printed, when it has ended."""
+    out, err = process.communicate()
+    if process.returncode:
         # valgrind's own lines begin with ==process== or --process--
-        said = [line for line in done.stderr.splitlines() if line.strip() and not re.match(r"(==|--)\d+\1", line)]
-        reason = said[-1] if said else f"exit code {done.returncode}"
+        said = [line for line in err.splitlines() if line.strip() and not re.match(r"(==|--)\d+\1", line)]
+        reason = said[-1] if said else f"exit code {process.returncode}"
         raise CacheError(f"{' '.join(map(str, (name, *params)))}: {reason}")
-    return done.stdout
+    return out
 
 
 def _probe(name: str, params: Sequence[Any]) -> int:
@@ -261,20 +278,25 @@ def simulate(name: str, params: Sequence[Any], *, repeats: int = 2) -> CacheProf
             "valgrind is not installed: install it with your package manager (Debian: apt-get install valgrind)"
         )
     runs = _probe(name, params)
-    # a simulation counts the same on a busy machine: the processes of a pair run side by side
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+    with tempfile.TemporaryDirectory() as folder:
 
-        def count(runs: int) -> Counts:
-            out = Path(folder) / f"cachegrind.{runs}"
-            out.unlink(missing_ok=True)
-            command = ["valgrind", "--tool=cachegrind", "--cache-sim=yes", *GEOMETRY, f"--cachegrind-out-file={out}"]
-            _execute(command, name, params, runs)
-            return parse(out)
+        def count(*numbers: int) -> list[Counts]:
+            """Of processes of so many runs, side by side: a simulation counts the same on a busy machine."""
+            files = [Path(folder) / f"cachegrind.{runs}" for runs in numbers]
+            with contextlib.ExitStack() as stack:
+                processes = []
+                for runs, out in zip(numbers, files, strict=True):
+                    out.unlink(missing_ok=True)
+                    options = ["--tool=cachegrind", "--cache-sim=yes", *GEOMETRY, f"--cachegrind-out-file={out}"]
+                    processes.append(stack.enter_context(_running(["valgrind", *options], name, params, runs)))
+                for process in processes:
+                    _printed(process, name, params)
+            return list(map(parse, files))
 
         pairs = []
         for repeat in range(1, repeats + 1):
             _say(f"cachegrind, pair {repeat} of {repeats}: {name}, 1 run beside {1 + runs:,} ...")
-            start, end = pool.map(count, (0, runs))
+            start, end = count(0, runs)
             while repeat == 1 and end.instructions - start.instructions < MIN_SHARE * start.instructions:
                 if runs == MAX_RUNS:
                     raise CacheError(f"{name}: {runs:,} runs are below {MIN_SHARE:.0%} of start-up: expected more work")
@@ -282,7 +304,7 @@ def simulate(name: str, params: Sequence[Any], *, repeats: int = 2) -> CacheProf
                 share = max((end.instructions - start.instructions) / start.instructions, MIN_SHARE / 16)
                 runs = min(MAX_RUNS, math.ceil(2 * runs * MIN_SHARE / share))
                 _say(f"cachegrind, pair 1 of {repeats}: too little work, {1 + runs:,} runs ...")
-                end = count(runs)
+                (end,) = count(runs)
             pairs.append((start, end))
     samples = tuple(Counts(*((b - a) / runs for a, b in zip(*pair, strict=True))) for pair in pairs)
     counts = Counts(*map(statistics.median, zip(*samples, strict=True)))

@@ -229,6 +229,12 @@ def test_hardware_does_not_hide_an_error_of_the_operation(programs):
         hardware("to_dict", ["ten"])
 
 
+def test_the_other_process_of_a_pair_is_not_waited_for(programs):
+    programs("valgrind", "import time\nif json.loads(rest[-1])[2]: time.sleep(1e6)\nsys.exit('out of order')\n")
+    with pytest.raises(CacheError, match=r"^to_dict 10x5: out of order$"):
+        simulate("to_dict", ["10x5"])
+
+
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
 def test_a_small_operation_is_simulated_for_real():
     profile = simulate("to_dict", ["10x5"])
