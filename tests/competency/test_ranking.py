@@ -41,20 +41,18 @@ CONFIGS = [
     ),
 ]
 STRATEGIES = ["default", "conservative", "aggressive"]
-
-
+untraced = pytest.mark.no_cover  # takes half the time; other tests run the same code
+GIVEN = [None, "hr", "devops", "sales"]  # domains
 FEW_LEVELS, MANY_LEVELS = (1, 5, 10), (7, 100, 1000)
 
 
 def some_skills(rng, most, scales=FEW_LEVELS):
-    scale = int(rng.choice(scales))
+    scale = scales[rng.integers(len(scales))]
+    n = rng.integers(1, most + 1)
+    names, values, domains = (rng.integers(size, size=n).tolist() for size in (len(NAMES), scale + 1, len(GIVEN)))
     return [
-        Skill(
-            str(rng.choice(NAMES)),
-            ProficiencyLevel(int(rng.integers(scale + 1)), scale),
-            rng.choice([None, "hr", "devops", "sales"]),
-        )
-        for _ in range(rng.integers(1, most + 1))
+        Skill(NAMES[name], ProficiencyLevel(value, scale), GIVEN[domain])
+        for name, value, domain in zip(names, values, domains, strict=True)
     ]
 
 
@@ -68,6 +66,7 @@ def by_match(matcher, job, pool):
     return np.lexsort((np.arange(len(pool)), -scores)), scores
 
 
+@untraced
 @settings(max_examples=60)
 @given(
     st.integers(0, 2**32 - 1),
@@ -101,6 +100,7 @@ def distance_to_a_step(result, config):
     )
 
 
+@untraced
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(STRATEGIES), st.sampled_from(CONFIGS))
 def test_everyone_is_ranked_by_scores_right_to_1e_6(seed, strategy, config):
@@ -116,6 +116,7 @@ def test_everyone_is_ranked_by_scores_right_to_1e_6(seed, strategy, config):
             assert score == pytest.approx(alone.overall_score, abs=1e-6)
 
 
+@untraced
 @settings(max_examples=100)
 @given(
     st.integers(0, 2**32 - 1),
@@ -225,6 +226,7 @@ def test_why_names_the_family():
     assert families == {"GitLab CI": "CI/CD servers", "jenkins": None, "Welding": None}
 
 
+@untraced
 @pytest.mark.parametrize("top", [10, None])
 @pytest.mark.parametrize("budget", ["600 kB", "1 MiB", None])
 def test_the_plan_predicts_the_peak(budget, top):
@@ -248,6 +250,7 @@ def test_the_plan_predicts_the_peak(budget, top):
     np.testing.assert_array_equal(within.scores, matcher.rank(job, pool, top).scores)
 
 
+@untraced
 @pytest.mark.parametrize(
     "shape",
     [
@@ -280,6 +283,7 @@ def least_budget(call):
     return int(str(caught.value).split()[-1])
 
 
+@untraced
 @pytest.mark.parametrize(
     ("n_candidate", "n_skills", "scale", "n_required", "top", "explain"),
     [
@@ -316,6 +320,7 @@ def test_the_least_budget_holds(n_candidate, n_skills, scale, n_required, top, e
         assert heap.peak_bytes <= budget
 
 
+@untraced
 def test_the_least_budget_holds_for_many_jobs():
     pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
     from benchmarks.heap.measure import measure
@@ -398,6 +403,7 @@ def test_progress():
     assert calls[-1] == (40, 40)
 
 
+@untraced
 @settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(STRATEGIES), st.sampled_from([2, 50, None]))
 def test_many_jobs_get_the_rankings_of_each(seed, strategy, top):
@@ -422,6 +428,7 @@ def test_many_jobs_get_the_rankings_of_each(seed, strategy, top):
     assert calls[-1:] == [(80 * len(jobs), 80 * len(jobs))] * bool(jobs)
 
 
+@untraced
 def test_the_budget_holds_for_many_jobs():
     pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
     from benchmarks.heap.measure import measure
