@@ -58,15 +58,6 @@ def in_turns(rounds: int, **runs: Callable[[], object]) -> dict[str, list[float]
 # What runs in the workers comes without this module: Dask sends functions of __main__ as they are.
 
 
-def leave_interrupts() -> None:
-    """Ctrl-C in a terminal reaches the workers too: the process that started them ends them, without a traceback."""
-    import logging
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.getLogger("distributed.worker.state_machine").setLevel(logging.ERROR)  # it warns of tasks that end so
-
-
 def count_sent_bytes() -> None:
     """Count from now on what this process writes to its connections."""
     from distributed.comm import tcp
@@ -246,8 +237,6 @@ def measure(job: Job, pool: Any, rounds: int) -> dict[str, Any]:
     from competency import distributed
 
     with tempfile.TemporaryDirectory() as folder, distributed.connected(1) as one, distributed.connected(2) as two:
-        for client in (one, two):
-            client.register_worker_callbacks(leave_interrupts)
         cuts = {n: cut(pool, Path(folder), n) for n in PARTITIONS}
         expected = job.matcher.rank(job.required, pool, job.top)
         for paths in cuts.values():  # what is measured is right

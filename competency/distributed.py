@@ -9,12 +9,14 @@ import gc
 import logging
 import os
 import secrets
+import signal
 import tempfile
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -405,18 +407,21 @@ def connected(workers: int | None = None, scheduler: str | None = None) -> Itera
             # no limit: the system takes mapped files back by itself, and Dask would count them as memory in use
             stack.enter_context(dask.config.set(_OF_WORKERS))
             try:
-                cluster = distributed.LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    memory_limit=None,
-                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-                )
+                with _without_interrupts():
+                    cluster = distributed.LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        memory_limit=None,
+                        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                    )
+                    stack.callback(_end, cluster)
             except Exception as error:  # of all kinds, where a process cannot start, or dies before it works
                 raise ClusterError(
                     f"{workers} workers did not start: {reason(error)}: expected processes that live on"
                 ) from None
-            stack.enter_context(cluster)
-            yield stack.enter_context(distributed.Client(cluster))
+            client = stack.enter_context(distributed.Client(cluster))
+            client.register_worker_callbacks(_leave_errors)
+            yield client
         elif scheduler is not None:
             refused = None
             try:
@@ -437,6 +442,32 @@ def connected(workers: int | None = None, scheduler: str | None = None) -> Itera
             yield client
         else:
             yield None
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Ctrl-C comes behind the block, and never to processes that start in it: who started them ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # it lets them through once more where it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(cluster: Any) -> None:
+    """Close a cluster, once: another attempt, where the first is interrupted, would wait for what is gone."""
+    with _without_interrupts():
+        cluster.close()
+
+
+def _leave_errors() -> None:
+    """A worker says nothing of tasks that fail or end: whoever asked for them does."""
+    for name in ("distributed.worker", "distributed.worker.state_machine"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _require_extra() -> None:

@@ -1,9 +1,13 @@
+import contextlib
 import gc
+import json
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import tempfile
+import time
 import weakref
 from pathlib import Path
 
@@ -16,6 +20,7 @@ pytest.importorskip("distributed", reason="needs the extra distributed")
 
 import distributed as dask_distributed
 import fsspec
+import psutil
 from distributed import Client
 
 from competency import (
@@ -31,9 +36,11 @@ from competency import (
     SkillMatcher,
     distributed,
 )
+from competency.cli import main
 
 NAMES = ["SQL", "Sales", "Welding", "Data Analysis", "Data Analyst", "Tester", "Software Testing", "Team Leadership"]
 JOB = [Skill("SQL", ProficiencyLevel(3, 5)), Skill("Data Analysis", ProficiencyLevel(4, 5))]
+JOB_JSON = json.dumps([{"name": s.name, "level": {"value": s.level.value, "max": s.level.max}} for s in JOB])
 EMBEDDER = HashingEmbedder(32)
 MATCHER = SkillMatcher(EMBEDDER)
 
@@ -381,3 +388,41 @@ def test_workers_that_do_not_start(monkeypatch):
     monkeypatch.setattr(dask_distributed, "LocalCluster", no_process)
     with pytest.raises(ClusterError, match=r"^2 workers did not start: Nanny failed to start\.: expected processes"):
         distributed.connected(2).__enter__()
+
+
+def test_what_failed_is_said_once(tmp_path, capfd):
+    """A worker writes to the same terminal."""
+    (tmp_path / "job.json").write_text(JOB_JSON)
+    (tmp_path / "damaged.pool").write_bytes(b"no pool")
+    pool = str(tmp_path / "damaged.pool")
+    assert main(["rank", "--required", str(tmp_path / "job.json"), "--pool", pool, "--workers", "1"]) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith(f"competency: {pool}: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
+def test_ctrl_c_ends_a_ranking_and_its_workers_without_a_word(many, tmp_path):
+    (tmp_path / "job.json").write_text(JOB_JSON)
+    pattern = str(Path(many[0][0]).parent / "*.pool")
+    arguments = ["--required", "job.json", "--pool", pattern, "--workers", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "competency", "rank", *arguments, "--embedder", "hashing:32"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,  # whose processes all get the signal, as those of a terminal do
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
+    )
+    workers = []
+    while process.poll() is None and len(workers) < 2:
+        time.sleep(0.01)
+        with contextlib.suppress(psutil.Error):  # one that has ended since
+            children = psutil.Process(process.pid).children(recursive=True)
+            workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, b"", b"")
+    assert not any(worker.is_running() for worker in workers)
