@@ -119,9 +119,9 @@ class Mixture:
     Parameters
     ----------
     level_weight : float
-        The weight of a candidate skill is proportional to ``similarity (1 + level_weight ratio)``.
+        The weight of a candidate skill is proportional to ``similarity (1 + level_weight ratio)``; at most 1e6.
     least_weight : float
-        Least weight before they are scaled to sum to 1; above 0.
+        Least weight before they are scaled to sum to 1; 1e-12 to 1e6.
     lower, upper : float
         Quantiles at the ends of the interval.
     """
@@ -132,8 +132,8 @@ class Mixture:
     upper: float = 0.975
 
     def __post_init__(self) -> None:
-        _check_numbers(self, only=("level_weight",))
-        _check_numbers(self, 1e-12, only=("least_weight",))
+        _check_numbers(self, 0, 1e6, only=("level_weight",))
+        _check_numbers(self, 1e-12, 1e6, only=("least_weight",))
         _check_numbers(self, 0, 1, only=("lower", "upper"))
         if self.lower >= self.upper:
             raise ConfigError(f"Mixture.lower {self.lower}: expected less than upper, {self.upper}")

@@ -346,9 +346,10 @@ class Model:
         main = np.empty(n_row, np.intp)
         # Weights are rounded to multiples of the last bit of a number above any sum of theirs: such sums are exact.
         coarse = math.ldexp(1.5, max(_COARSE, math.frexp(n_candidate * self._largest_weight)[1]))
+        least = max(rule.least_weight, math.ulp(coarse))  # so that none is rounded to 0
         for pairs, rows in _pair_blocks(required.n_required, n_candidate):
             cells = similarities[rows].reshape(pairs.stop - pairs.start, -1, n_candidate) * factor[pairs]
-            np.maximum(cells, rule.least_weight, out=cells)
+            np.maximum(cells, least, out=cells)
             cells += coarse
             cells -= coarse
             weights[rows] = _sums(cells, candidates.level[pairs], n_level)

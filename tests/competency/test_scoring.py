@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from competency import ProficiencyLevel, Skill, SkillDomain, SkillMatcher
-from competency.config import BetaPrior, PairBand, ScoringConfig
+from competency.config import BetaPrior, Dissimilar, Mixture, PairBand, ScoringConfig
 from competency.proficiency import beta_parameters, share_met
 
 STRATEGIES = ["default", "conservative", "aggressive"]
@@ -80,6 +80,18 @@ def test_the_order_of_skills_does_not_matter(match, strategy, random):
     shuffled = matcher.match([required[j] for j in order], candidate, similarities=np.array(rows)[:, order])
     assert shuffled.overall_score == pytest.approx(result.overall_score, abs=1e-12)
     np.testing.assert_allclose(shuffled.probability, result.probability[order], rtol=0, atol=1e-12)
+
+
+def test_the_least_weights_that_can_be_asked_for_are_none_of_0():
+    config = ScoringConfig(
+        mixture=Mixture(level_weight=1e6, least_weight=1e-12), dissimilar=Dissimilar(below=0.0, far_below=0.0)
+    )
+    candidate = [Skill(f"cv {i}", ProficiencyLevel(i % 6, 5)) for i in range(6000)]
+    result = SkillMatcher(config=config).match(
+        [Skill("job", ProficiencyLevel(3, 5))], candidate, similarities=np.zeros((6000, 1))
+    )
+    means = [1 / 11, 0.2, 0.4, 0.6, 0.8, 10 / 11]
+    assert result.mean[0] == pytest.approx(np.mean(means), abs=1e-12)
 
 
 @pytest.mark.parametrize("scale", [5, 100])
