@@ -90,7 +90,7 @@ def add_embedder(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _train(arguments: argparse.Namespace) -> str:
     check_target(arguments.output, EmbedderError)  # before the work, not after it
     try:
-        training = importlib.import_module("competency.embedding.train")
+        training = importlib.import_module("competency.embedding.training")
     except ModuleNotFoundError as error:
         raise EmbedderError(
             f"training needs {error.name}: expected it installed, as by python -m pip install 'competency[train]'"

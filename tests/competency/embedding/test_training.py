@@ -15,10 +15,17 @@ from competency.embedding.weights import checksums
 from competency.families import Family, Field, Knowledge, parse
 from tests.small_weights import random_weights
 
-training = pytest.importorskip("torch", reason="training needs torch") and __import__(
-    "competency.embedding.train", fromlist=["train"]
-)
-Corpus, Recipe = training.Corpus, training.Recipe
+pytest.importorskip("torch", reason="training needs torch")
+
+import torch
+
+from competency.embedding.training import Corpus, Recipe, model, train
+from competency.embedding.training.finish import fold, with_spellings
+from competency.embedding.training.loop import train_floats
+from competency.embedding.training.numbered import number
+from competency.embedding.training.sources import _Sharing
+from competency.embedding.training.terms import choose_terms, lures, spelled_words
+from competency.embedding.training.texts import Texts
 
 SMALL = Recipe(dim=24, part=2, width=16, n_buckets=128, max_bytes=40_000, steps=120, batch=32, rate=0.02, n_pairs=20)
 VERBS = [("manage", "lead"), ("build", "construct"), ("clean", "wash"), ("paint", "colour"), ("sell", "vend")]
@@ -69,7 +76,7 @@ def silent(what, done, total):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     path = tmp_path_factory.mktemp("trained") / "a.weights"
-    weights_file.write(path, training.train(FULL, dataclasses.replace(SMALL, steps=400), HashingEmbedder(64), silent))
+    weights_file.write(path, train(FULL, dataclasses.replace(SMALL, steps=400), HashingEmbedder(64), silent))
     return StaticEmbedder(path)
 
 
@@ -81,7 +88,7 @@ def test_synonyms_of_entries_that_were_not_seen_are_found(tmp_path):
     figures = []
     for steps in (1, 150):
         recipe = dataclasses.replace(SMALL, steps=steps)
-        weights_file.write(tmp_path / "a", training.train(Corpus(entries), recipe, None, silent))
+        weights_file.write(tmp_path / "a", train(Corpus(entries), recipe, None, silent))
         figures.append(retrieval(StaticEmbedder(tmp_path / "a"), queries, labels)[0].mrr)
     assert figures[1] > 0.9 > figures[0]
 
@@ -111,7 +118,7 @@ def test_a_recipe_fills_its_file():
 def test_same_seed_same_weights_other_seed_other_weights():
     recipe = dataclasses.replace(SMALL, steps=10)
     first, again, other = (
-        training.train(FULL, dataclasses.replace(recipe, seed=seed), HashingEmbedder(64), silent) for seed in (1, 1, 2)
+        train(FULL, dataclasses.replace(recipe, seed=seed), HashingEmbedder(64), silent) for seed in (1, 1, 2)
     )
     for field in ("codebook", "keys", "scales", "codes", "inner", "outer", "gains", "offsets", "out_gains", "shift"):
         np.testing.assert_array_equal(getattr(first, field), getattr(again, field))
@@ -119,30 +126,30 @@ def test_same_seed_same_weights_other_seed_other_weights():
 
 
 def test_held_out_names_are_no_texts_of_the_training():
-    terms = training.choose_terms(FULL, SMALL)
-    texts = training._Texts(terms, 128)
-    training._number(FULL, terms, texts)
+    terms = choose_terms(FULL, SMALL)
+    texts = Texts(terms, 128)
+    number(FULL, terms, texts)
     assert not {"held out", "secret name", "hidden name"} & set(texts.texts)
     assert not {"held", "hidden"} & set(terms)
     assert "wash clothes" in texts.texts
 
 
 def test_terms():
-    terms = training.choose_terms(FULL, SMALL)
+    terms = choose_terms(FULL, SMALL)
     assert {"jenkins", "k8s", "agile", "house", "planet", "manage"} <= set(terms)
     assert "##ing" not in terms
     assert "machine learning" in terms  # often enough
     assert "how to" not in terms  # a stop word
     assert len(set(terms)) == len(terms)
     few = dataclasses.replace(SMALL, max_bytes=4500)
-    assert len(training.choose_terms(FULL, few)) == few.n_terms or len(KNOWLEDGE.families) > few.n_terms
+    assert len(choose_terms(FULL, few)) == few.n_terms or len(KNOWLEDGE.families) > few.n_terms
 
 
 def test_folding_a_word_sums_its_rows():
     terms = ["python", "data", "big data"]
     table = np.random.default_rng(0).normal(size=(3 + 16, 4)).astype(np.float32)
-    folded = training.fold(table, terms, 16)
-    texts = training._Texts(terms, 16)
+    folded = fold(table, terms, 16)
+    texts = Texts(terms, 16)
     for row, term in enumerate(terms):
         np.testing.assert_allclose(folded[row], table[texts.rows(term)].sum(0), rtol=1e-5)
     np.testing.assert_array_equal(folded[2:], table[2:])
@@ -152,7 +159,7 @@ def test_a_word_that_is_another_spelling_gets_the_rows_of_the_name():
     terms = ["bdl", "bd", "big", "data", "lake", "big data"]
     table = np.random.default_rng(0).normal(size=(len(terms) + 16, 4)).astype(np.float32)
     spelled = {"bdl": "BD Lake", "bd": "Big Data", "unknown": "Big Data", "lake": "?"}
-    found = training.with_spellings(table, terms, spelled)
+    found = with_spellings(table, terms, spelled)
     np.testing.assert_array_equal(found[2:], table[2:])
     np.testing.assert_allclose(found[1], table[[2, 3, 5]].sum(0), rtol=1e-5)
     np.testing.assert_allclose(found[0], table[[2, 3, 5, 4]].sum(0), rtol=1e-5)
@@ -172,12 +179,12 @@ ambiguous = ["gcp"]
 "Good Clinical Practice" = ["GCP"]
 """)
     corpus = Corpus([], words=["Spa", "cloud"], knowledge=knowledge)
-    assert training.spelled_words(corpus) == {
+    assert spelled_words(corpus) == {
         "aws": "Amazon Web Services",
         "ecmascript": "JavaScript",
         "nodejs": "Node.js",
     }
-    assert training.spelled_words(dataclasses.replace(corpus, words=[])) == {}
+    assert spelled_words(dataclasses.replace(corpus, words=[])) == {}
 
 
 def test_trained_spellings_are_the_name(trained):
@@ -186,10 +193,8 @@ def test_trained_spellings_are_the_name(trained):
 
 
 def test_forward_is_the_sum_of_rows():
-    import torch
-
     terms = ["big", "data", "big data", "experience"]
-    texts = training._Texts(terms, 16)
+    texts = Texts(terms, 16)
     names = ["Big Data", "unknown data", "experience with", "..."]
     for name in names:
         texts.add(name)
@@ -206,11 +211,9 @@ def test_forward_is_the_sum_of_rows():
 
 
 def test_rows_are_changed_as_by_adam_in_several_blocks():
-    import torch
-
     rng = np.random.default_rng(0)
-    rows = rng.normal(size=(training._ADAM_BLOCK + 90, 3)).astype(np.float32)
-    table = training._Table(rows.copy())
+    rows = rng.normal(size=(model._ADAM_BLOCK + 90, 3)).astype(np.float32)
+    table = model.Table(rows.copy())
     expected = torch.nn.Parameter(torch.from_numpy(rows.copy()))
     adam = torch.optim.Adam([expected], betas=(0.9, 0.99))
     for rate in (0.1, 0.05, 0.2):
@@ -228,16 +231,16 @@ def test_rows_are_changed_as_by_adam_in_several_blocks():
 
 def test_the_table_and_the_layer_are_the_mean_of_the_last_steps(monkeypatch):
     seen = []
-    add = training._Mean.add
+    add = model.Mean.add
 
     def spied(mean):
         add(mean)
         seen.append([tensor.detach().numpy().copy() for tensor in mean._tensors])
 
-    monkeypatch.setattr(training._Mean, "add", spied)
+    monkeypatch.setattr(model.Mean, "add", spied)
     recipe = dataclasses.replace(SMALL, steps=40, averaged=0.5)
-    terms = training.choose_terms(FULL, recipe)
-    table, layer = training.train_floats(FULL, terms, recipe, HashingEmbedder(64), silent)
+    terms = choose_terms(FULL, recipe)
+    table, layer = train_floats(FULL, terms, recipe, HashingEmbedder(64), silent)
     assert len(seen) == 3  # after the last step, 10 before it, and 20
     found = [table, *(tensor.detach().numpy() for tensor in layer.parameters)]
     for mean, *steps in zip(found, *seen, strict=True):
@@ -246,10 +249,8 @@ def test_the_table_and_the_layer_are_the_mean_of_the_last_steps(monkeypatch):
 
 
 def test_the_file_s_layer_does_what_the_trained_one_did():
-    import torch
-
     recipe = Recipe(dim=24, part=3, width=40, seed=3)
-    layer = training._Layer(recipe)
+    layer = model.Layer(recipe)
     rng = np.random.default_rng(0)
     units = rng.normal(size=(50, 24)).astype(np.float32)
     units /= np.linalg.norm(units, axis=1, keepdims=True)
@@ -271,8 +272,8 @@ def test_the_file_s_layer_does_what_the_trained_one_did():
 
 def test_a_share_of_what_all_names_have_in_common_is_taken_away():
     recipe = dataclasses.replace(SMALL, steps=5, shift=0.5)
-    plain = training.train(FULL, dataclasses.replace(recipe, shift=0), HashingEmbedder(64), silent)
-    shifted = training.train(FULL, recipe, HashingEmbedder(64), silent)
+    plain = train(FULL, dataclasses.replace(recipe, shift=0), HashingEmbedder(64), silent)
+    shifted = train(FULL, recipe, HashingEmbedder(64), silent)
     before, after = (StaticEmbedder(weights).embed(FULL.names) for weights in (plain, shifted))
     np.testing.assert_allclose(shifted.shift, before.mean(0) / 2, atol=1e-6)
     moved = before - before.mean(0) / 2
@@ -280,13 +281,11 @@ def test_a_share_of_what_all_names_have_in_common_is_taken_away():
 
 
 def test_names_that_share_a_word_count_by_their_other_words():
-    import torch
-
     texts = ["software testing", "blood testing", "testing of software", "testing", "software", "blood", "of", "Rust"]
     one, two, shared = np.eye(3, 8, dtype=np.float32)
     said = np.stack([one + shared, two + shared, one + 1.2 * shared, shared, one, two, two, two])
     said /= np.linalg.norm(said, axis=1, keepdims=True)
-    sharing = training._Sharing([0, 1, 2, 7], texts, torch.from_numpy(said), least=3)
+    sharing = _Sharing([0, 1, 2, 7], texts, torch.from_numpy(said), least=3)
     part = sharing.part(np.random.default_rng(0), n=40)
     first, second = part.ids[:40], part.ids[40:]
     assert set(part.ids.tolist()) == {0, 1, 2}
@@ -297,24 +296,24 @@ def test_names_that_share_a_word_count_by_their_other_words():
     assert part.loss(same).item() == pytest.approx(6 * other.mean() * (1 - 0.12) ** 2, rel=1e-4)
     apart = torch.cat([torch.ones(40, 1), torch.zeros(40, 1)])
     assert part.loss(apart).item() == 0
-    assert len(training._Sharing([0, 1, 2, 7], texts, torch.from_numpy(said), least=4)) == 0
+    assert len(_Sharing([0, 1, 2, 7], texts, torch.from_numpy(said), least=4)) == 0
 
 
 def test_keys_of_terms_are_distinct():
-    keys, _ = checksums(training.choose_terms(FULL, SMALL))
+    keys, _ = checksums(choose_terms(FULL, SMALL))
     assert len(np.unique(keys)) == len(keys)
 
 
 def test_progress_is_told():
     told = []
-    training.train(FULL, dataclasses.replace(SMALL, steps=3), HashingEmbedder(64), lambda *what: told.append(what))
+    train(FULL, dataclasses.replace(SMALL, steps=3), HashingEmbedder(64), lambda *what: told.append(what))
     assert told[-1][1:] == (3, 3)
     assert {what.split(",")[0] for what, _, _ in told} == {"embedding with the teacher", "training"}
 
 
 def test_nothing_to_learn_from():
     with pytest.raises(InputError, match="no skill with another name: expected alternative labels"):
-        training.train(Corpus([Entry("a"), Entry("b", ("c",), held_out=True)]), SMALL, None, silent)
+        train(Corpus([Entry("a"), Entry("b", ("c",), held_out=True)]), SMALL, None, silent)
 
 
 def test_lures_share_a_word_and_no_home():
@@ -328,7 +327,7 @@ def test_lures_share_a_word_and_no_home():
         ),
         fields=(Field("Accounts", ("Sub Ledger", "Ledger of Builds")),),
     )
-    assert training._lures(knowledge) == {
+    assert lures(knowledge) == {
         ("General Ledger", "Ledger of Builds"): 0.3,
         ("Budget Server", "Build Server"): 0.3,
         ("Budget Server", "Server Pages"): 0.3,
