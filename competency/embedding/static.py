@@ -134,7 +134,7 @@ class StaticEmbedder:
         return found
 
     def _embed_block(self, names: Sequence[str]) -> NDArray[np.float32]:
-        vectors = np.empty((len(names), self.dim), np.float32)
+        known: list[tuple[int, NDArray[np.float32]]] = []
         new: dict[str, list[int]] = {}  # names that are not in the cache, and where they stand
         with self._lock:
             for place, name in enumerate(names):
@@ -143,16 +143,17 @@ class StaticEmbedder:
                     new.setdefault(name, []).append(place)
                 else:
                     self._cache.move_to_end(name)
-                    vectors[place] = vector
+                    known.append((place, vector))
             n_missed = sum(map(len, new.values()))
             self._misses += n_missed
             self._hits += len(names) - n_missed
-        if not new:
-            return vectors
-        found = self._embed_new(new)
+        found = self._embed_new(new) if new else np.empty((0, self.dim), np.float32)
         self._keep(new, found)
         if len(new) == len(names):
             return found
+        vectors = np.empty((len(names), self.dim), np.float32)
+        for place, vector in known:
+            vectors[place] = vector
         for vector, places in zip(found, new.values(), strict=True):
             vectors[places] = vector
         return vectors

@@ -119,10 +119,10 @@ class Weights:
 
     def vectors(self, rows: Sequence[int], starts: Sequence[int]) -> NDArray[np.float32]:
         """Unit vectors of names, shape (n, dim), from the rows of all, and where those of each start."""
-        sums = self.rows(rows)
-        if len(rows) > len(starts):  # reduceat also for a single name: reduce adds in another order
-            sums = np.add.reduceat(sums, starts)
-        return self.together(sums)
+        if len(rows) == len(starts):
+            return self.together(self.rows(rows))
+        # reduceat also for a single name: reduce adds in another order
+        return self.together(np.add.reduceat(self.rows(rows), starts))
 
     def rows(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """Some rows of the table, shape (n, dim)."""
@@ -150,6 +150,7 @@ class Weights:
         length = _length if alone else _lengths
         inner, gains, offsets, least, most, outer, out_gains, n_steps, shift = self._layer
         wide = sums[0] if alone else sums
+        del sums  # here and below: before more arrays of this size are made
         wide = wide / length(wide)
         wide *= n_steps
         hidden = np.rint(wide).dot(inner)
@@ -159,6 +160,7 @@ class Weights:
         np.maximum(hidden, least, out=hidden)
         np.minimum(hidden, most, out=hidden)
         vectors: NDArray[np.float32] = hidden.dot(outer)
+        del hidden
         vectors *= out_gains
         vectors += wide
         vectors /= length(vectors)
