@@ -270,4 +270,5 @@ def read(path: str | os.PathLike[str]) -> Weights:
         raise EmbedderError(f"{where}: weights that are not finite: expected finite ones")
     if not (weights.keys[1:] > weights.keys[:-1]).all():
         raise EmbedderError(f"{where}: keys out of order: expected each once, ascending")
+    _ = weights._layer  # now, and not by each of the threads that want the first vectors
     return weights
