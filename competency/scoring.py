@@ -347,7 +347,7 @@ class Model:
         # Weights are rounded to multiples of the last bit of a number above any sum of theirs: such sums are exact.
         coarse = math.ldexp(1.5, max(_COARSE, math.frexp(n_candidate * self._largest_weight)[1]))
         least = max(rule.least_weight, math.ulp(coarse))  # so that none is rounded to 0
-        for pairs, rows in _pair_blocks(required.n_required, n_candidate):
+        for pairs, rows in _pair_blocks(required.n_required, n_candidate, min(max(n_level, n_group), MOST_LEVELS)):
             cells = similarities[rows].reshape(pairs.stop - pairs.start, -1, n_candidate) * factor[pairs]
             np.maximum(cells, least, out=cells)
             cells += coarse
@@ -490,13 +490,16 @@ def _row_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-def _pair_blocks(n_required: Codes, n_candidate: int) -> Iterator[tuple[slice, slice]]:
-    """Pairs and rows that fit a processor's cache: some pairs of equally many rows, or some rows of one pair."""
+def _pair_blocks(n_required: Codes, n_candidate: int, n_code: int) -> Iterator[tuple[slice, slice]]:
+    """Pairs and rows that fit a processor's cache: some pairs of equally many rows, or some rows of one pair.
+
+    So do the rows, `n_code` for each pair, that their cells are multiplied with.
+    """
     most_rows = max(MOST_CELLS // n_candidate, 1)
     pair = row = 0
     for length, alike in groupby(n_required.tolist()):
         n_pair = len(list(alike))
-        step = max(most_rows // length, 1)
+        step = max(most_rows // max(length, n_code), 1)
         for first in range(pair, pair + n_pair, step):
             pairs = slice(first, min(first + step, pair + n_pair))
             last_row = row + length * (pairs.stop - first)

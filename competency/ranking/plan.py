@@ -271,7 +271,10 @@ class Sizes:
         rows, cells = n_required * n, n_required * n * size
         vectors = 4 * n * min(size, vectors_at_a_time(n_required)) * (dim + n_required)
         products = 4 * cells + max(vectors, 8 * cells)
-        mixing = 8 * cells + 8 * rows * (n_level + 1) + 16 * min(cells, MOST_CELLS)
+        n_code = min(max(n_level, min(size, len(DOMAINS))), MOST_LEVELS)
+        one_hot = 8 * min(n * size * n_code, max(MOST_CELLS, size * n_code))
+        mixing = 8 * cells + 8 * rows * (n_level + 1) + 8 * min(cells, MOST_CELLS)
+        mixing += max(one_hot, 8 * min(cells, MOST_CELLS) * self._many_levels)
         moments = 40 * n_required * n_level if self._many_levels else 0  # others are kept
         summing = 8 * cells + rows * (48 * n_level + 320) + moments
         return _OF_CALL + 64 * n * size + max(products, mixing, summing)

@@ -90,6 +90,16 @@ def test_match_many_embeds_each_name_once():
     assert sorted(embedder.asked) == sorted({s.name for s in JOB + CV})
 
 
+def test_many_pairs_of_one_requirement_take_little_heap():
+    """What their cells are multiplied with is larger than the cells."""
+    pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
+    from benchmarks.heap.measure import measure
+
+    cv = [Skill(f"skill {i}", ProficiencyLevel(i % 31, 30)) for i in range(60)]
+    matcher = SkillMatcher(HashingEmbedder(16))
+    assert measure(lambda: matcher.match_many([(cv[:1], cv)] * 1000)).peak_bytes < 8_000_000
+
+
 def test_duplicates_count_each():
     once = SkillMatcher().match(JOB, CV)
     twice = SkillMatcher().match(JOB + JOB, CV)
