@@ -147,15 +147,15 @@ class StaticEmbedder:
             n_missed = sum(map(len, new.values()))
             self._misses += n_missed
             self._hits += len(names) - n_missed
-        found = self._embed_new(new) if new else np.empty((0, self.dim), np.float32)
-        self._keep(new, found)
-        if len(new) == len(names):
-            return found
+        if new:
+            found = self._embed_new(new)
+            self._keep(new, found)
+            if len(new) == len(names):
+                return found
+            known += [(place, found[row]) for row, places in enumerate(new.values()) for place in places]
         vectors = np.empty((len(names), self.dim), np.float32)
         for place, vector in known:
             vectors[place] = vector
-        for vector, places in zip(found, new.values(), strict=True):
-            vectors[places] = vector
         return vectors
 
     def _keep(self, names: Collection[str], vectors: NDArray[np.float32]) -> None:
