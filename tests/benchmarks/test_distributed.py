@@ -1,19 +1,14 @@
-import contextlib
 import json
 import os
-import signal
-import subprocess
 import sys
-import time
 
 import pytest
 
 pytest.importorskip("distributed", reason="needs the extra distributed")
 
-import psutil
-
 from benchmarks import distributed
 from competency import CandidatePool, HashingEmbedder, ProficiencyLevel, Skill, SkillMatcher
+from tests.interrupts import interrupted
 
 SKILLS = [Skill(name, ProficiencyLevel(level, 5)) for name in ("SQL", "Sales", "Welding") for level in range(1, 6)]
 
@@ -65,26 +60,11 @@ def test_wrong_usage(capsys):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
 def test_ctrl_c_ends_it_and_its_workers_without_a_word(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.distributed", "--candidates", "64", "--rounds", "1000000"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+    code, out, err, workers = interrupted(
+        ["benchmarks.distributed", "--candidates", "64", "--rounds", "1000000"],
+        3,  # of both clusters
         env={**os.environ, "PYTHONPATH": ":".join(sys.path), "TMPDIR": str(tmp_path)},
-        start_new_session=True,  # whose processes all get the signal, as those of a terminal do
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
     )
-    workers, end = [], time.monotonic() + 120
-    try:
-        while len(workers) < 3:  # of both clusters
-            assert process.poll() is None
-            assert time.monotonic() < end, "the workers never started"
-            time.sleep(0.1)
-            with contextlib.suppress(psutil.Error, OSError):  # one that has ended since
-                children = psutil.Process(process.pid).children(recursive=True)
-                workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-    finally:
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate()
-    assert (process.returncode, out, err) == (130, b"", b"")
+    assert (code, out, err) == (130, b"", b"")
     assert not any(worker.is_running() for worker in workers)
     assert list(tmp_path.rglob("*.pool")) == []

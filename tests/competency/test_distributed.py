@@ -1,13 +1,10 @@
-import contextlib
 import gc
 import json
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 import weakref
 from pathlib import Path
 
@@ -20,7 +17,6 @@ pytest.importorskip("distributed", reason="needs the extra distributed")
 
 import distributed as dask_distributed
 import fsspec
-import psutil
 from distributed import Client
 
 from competency import (
@@ -37,6 +33,7 @@ from competency import (
     distributed,
 )
 from competency.cli import main
+from tests.interrupts import interrupted
 
 NAMES = ["SQL", "Sales", "Welding", "Data Analysis", "Data Analyst", "Tester", "Software Testing", "Team Leadership"]
 JOB = [Skill("SQL", ProficiencyLevel(3, 5)), Skill("Data Analysis", ProficiencyLevel(4, 5))]
@@ -406,23 +403,12 @@ def test_what_failed_is_said_once(tmp_path, capfd):
 def test_ctrl_c_ends_a_ranking_and_its_workers_without_a_word(many, tmp_path):
     (tmp_path / "job.json").write_text(JOB_JSON)
     pattern = str(Path(many[0][0]).parent / "*.pool")
-    arguments = ["--required", "job.json", "--pool", pattern, "--workers", "2"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "competency", "rank", *arguments, "--embedder", "hashing:32"],
+    arguments = ["--required", "job.json", "--pool", pattern, "--workers", "2", "--embedder", "hashing:32"]
+    code, out, err, workers = interrupted(
+        ["competency", "rank", *arguments],
+        2,
         cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        start_new_session=True,  # whose processes all get the signal, as those of a terminal do
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
     )
-    workers = []
-    while process.poll() is None and len(workers) < 2:
-        time.sleep(0.01)
-        with contextlib.suppress(psutil.Error):  # one that has ended since
-            children = psutil.Process(process.pid).children(recursive=True)
-            workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate()
-    assert (process.returncode, out, err) == (130, b"", b"")
+    assert (code, out, err) == (130, b"", b"")
     assert not any(worker.is_running() for worker in workers)
