@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ __all__ = ["CacheInfo", "StaticEmbedder", "default_embedder"]
 logger = logging.getLogger("competency")
 
 _WEIGHTS = Path(__file__).with_name("skills.weights")
-_BLOCK = 256  # names that are embedded at one time
+_BLOCK = 256  # names that are embedded, and rows of the table that are summed, at one time
 
 
 class CacheInfo(NamedTuple):
@@ -129,7 +129,8 @@ class StaticEmbedder:
                 cache.move_to_end(name)
                 return vector[None].copy()
             self._misses += 1
-        found = self._embed_new((name,))
+        rows = self._rows(name)
+        found = self._weights.vectors(rows, (0,)) if rows else np.zeros((1, self.dim), np.float32)
         self._keep((name,), found)
         return found
 
@@ -167,25 +168,37 @@ class StaticEmbedder:
                     self._cache.popitem(last=False)
 
     def _embed_new(self, names: Collection[str]) -> NDArray[np.float32]:
+        vectors = None
+        for filled, rows, starts in self._blocks(names):
+            found = self._weights.vectors(rows, starts)
+            if len(filled) == len(names):
+                return found
+            if vectors is None:
+                vectors = np.zeros((len(names), self.dim), np.float32)
+            vectors[filled] = found
+            del found  # before the next ones are made
+        return np.zeros((len(names), self.dim), np.float32) if vectors is None else vectors
+
+    def _blocks(self, names: Iterable[str]) -> Iterator[tuple[list[int], list[int], list[int]]]:
+        """Places of some names, the rows of all of them, and where among these those of each start."""
+        filled: list[int] = []
         rows: list[int] = []
-        starts = []  # of each name among the rows, but for those without any
-        filled = []
+        starts: list[int] = []
         for place, name in enumerate(names):
-            if own := self._rows(name):
-                starts.append(len(rows))
-                filled.append(place)
-                rows += own
-            else:
-                logger.warning("%s has nothing to embed: its similarity to any other name is 0", shown(name))
-        if len(filled) == len(names):
-            return self._weights.vectors(rows, starts)
-        vectors = np.zeros((len(names), self.dim), np.float32)
+            own = self._rows(name)
+            if not own:
+                continue
+            if filled and len(rows) + len(own) > _BLOCK:
+                yield filled, rows, starts
+                filled, rows, starts = [], [], []
+            filled.append(place)
+            starts.append(len(rows))
+            rows += own
         if filled:
-            vectors[filled] = self._weights.vectors(rows, starts)
-        return vectors
+            yield filled, rows, starts
 
     def _rows(self, name: str) -> list[int]:
-        """Rows of the table that a name is the sum of."""
+        """Rows of the table that a name is the sum of; says so in the log where there are none."""
         weights = self._weights
         find = weights.find
         tokens = words(name)
@@ -198,6 +211,8 @@ class StaticEmbedder:
                 rows += buckets(term, weights.n_buckets, weights.n_terms)
         if len(tokens) > 1:
             rows += [row for term in pairs(tokens) if (row := find(term)) >= 0]
+        if not rows:
+            logger.warning("%s has nothing to embed: its similarity to any other name is 0", shown(name))
         return rows
 
 

@@ -163,6 +163,7 @@ class Weights:
         del hidden
         vectors *= out_gains
         vectors += wide
+        del wide
         vectors /= length(vectors)
         vectors -= shift
         vectors /= length(vectors)

@@ -4,6 +4,7 @@ import multiprocessing
 import pickle
 import shutil
 import threading
+import tracemalloc
 import unicodedata
 import zlib
 from itertools import pairwise
@@ -129,6 +130,27 @@ def test_many_blocks(path):
     many = embedder.embed(names)
     assert (many[:700] == many[700:1400]).all()
     assert (many[700:1400] == StaticEmbedder(path, cache_size=0).embed(names[:700])).all()
+
+
+def test_names_with_many_rows_are_cut_into_blocks(path):
+    """Short names, names of hundreds of character n-grams, and names of nothing, in blocks or one at a time."""
+    names = [("..." if i % 7 == 3 else f"{'xyzzy' * (i % 5 * 20)} {i}") for i in range(200)]
+    together = StaticEmbedder(path, cache_size=0).embed(names)
+    one_by_one = StaticEmbedder(path, cache_size=0)
+    assert (together == np.concatenate([one_by_one.embed([name]) for name in names])).all()
+
+
+def test_the_heap_of_a_batch_does_not_grow_with_the_rows_of_its_names():
+    embedder = StaticEmbedder(cache_size=0)
+    peaks = []
+    for length in (30, 120):  # characters, each of which begins two n-grams
+        names = [f"{'qx' * (length // 2)}{i:03}" for i in range(200)]
+        embedder.embed(names)
+        tracemalloc.start()
+        embedder.embed(names)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]  # of four times as many rows
 
 
 def test_accents_case_and_width_do_not_matter(path):
