@@ -1,5 +1,7 @@
 """Ranking a pool for a job that some candidates fit, and for one that nobody fits."""
 
+import os
+
 import numpy as np
 
 from benchmarks import common, crowd
@@ -60,6 +62,15 @@ class RankHeap(common.Heap):
 
     def setup_cache(self):
         return common.heap_figures(self.operation, [(size, job) for size in MEASURED for job in JOBS])
+
+
+class RankMillionHeap(common.Heap):
+    operation = "rank"
+    params = RankMillion.params
+
+    def setup_cache(self):
+        asked = os.environ.get(common.XL) == "1"
+        return common.heap_figures(self.operation, [(SIZES[3], job) for job in JOBS]) if asked else {}
 
 
 class RankGrowth(common.Face):

@@ -125,7 +125,7 @@ def _ranks(now: Measured) -> list[tuple[int, str, dict[str, float | None]]]:
             values = {
                 "time": now.value(f"{name}.time_run{params}"),
                 "bare pass": now.value(f"{name}.track_ratio_to_bare_pass{params}"),
-                "peak": now.value(f"rank.RankHeap.track_peak_heap{params}"),
+                "peak": now.value(f"{name}Heap.track_peak_heap{params}"),
             }
             found.append((size, job, values))
     return found

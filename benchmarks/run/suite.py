@@ -12,11 +12,11 @@ from benchmarks.common import ONCE, XL
 from benchmarks.embedders import minilm_installed
 from benchmarks.site.commits import ROOT
 
-# The core set: what `tox -e bench` measures by default.
+# The core set: what `tox -e bench` measures by default, but for what is skipped.
 CORE = re.compile(
     r"""
     ^(embed|similarity|score|match|batch|match_many)\.\w+\.(time_run|track_\w+)$
-    | ^rank\.Rank(Heap|Growth)?\.(time_run|track_\w+)$
+    | ^rank\.Rank(Million)?(Heap|Growth)?\.(time_run|track_\w+)$
     | ^accuracy\.
     """,
     re.VERBOSE,
@@ -24,10 +24,13 @@ CORE = re.compile(
 HEAP = re.compile(r"\.\w+Heap\.track_\w+$")
 
 # Benchmarks that may be skipped on the current commit, with the reason.
-_MILLION = ("time_run", "peakmem_run", "peakmem_reference", "track_ratio_to_bare_pass")  # only on demand
+_MILLION = (  # only on demand
+    *(f"RankMillion.{face}" for face in ("time_run", "peakmem_run", "peakmem_reference", "track_ratio_to_bare_pass")),
+    *(f"RankMillionHeap.track_{what}" for what in ("allocations", "allocated_bytes", "peak_heap")),
+)
 EXPECTED_SKIPS = frozenset(
     [
-        *(f"rank.RankMillion.{face}" for face in _MILLION if os.environ.get(XL) != "1"),
+        *(f"rank.{name}" for name in _MILLION if os.environ.get(XL) != "1"),
         *(["embedders.BesideMiniLM.track_ratio_to_minilm"] if not minilm_installed() else ()),
     ]
 )

@@ -159,9 +159,9 @@ class Series:
         method = self.method
         plain = method in ("time_run", "peakmem_run") or self.family.key in (*HEADLINE[1:], "mean", "skill")
         detail = [] if plain else [method.split("_", 1)[-1].replace("_", " ")]
-        own = re.escape(self.component.replace("_", ""))
-        if classes and not re.fullmatch(f"{own}(heap|growth)?", classes[-1].lower()):
-            detail.insert(0, classes[-1])
+        face = re.sub("(Heap|Growth)$", "", classes[-1]) if classes else ""
+        if face and face.lower() != self.component.replace("_", ""):
+            detail.insert(0, face)
         return " ".join([self.component, *self.values, *(f"({', '.join(detail)})" if detail else "").split()])
 
     @cached_property

@@ -20,6 +20,7 @@ HASHES = {"first": "a" * 40, "between": "b" * 40, "now": "c" * 40, "unmeasured":
 SIZES = ["'10x5'", "'50x25'", "'100x50'", "'200x100'"]
 NAMES = ["'real'", "'synthetic'"]
 RANKS = [["1000", "10000", "100000"], ["'fits'", "'nobody fits'"]]
+MILLION = [["1000000"], RANKS[1]]
 
 
 def save(folder, commit, values):
@@ -60,7 +61,7 @@ def results(tmp_path, monkeypatch):
         "rank.Rank.time_run": (RANKS, 0.0654),
         "rank.Rank.track_ratio_to_bare_pass": (RANKS, 0.523),
         "rank.RankHeap.track_peak_heap": (RANKS, 2_176_000),
-        "rank.RankMillion.time_run": ([["1000000"], RANKS[1]], math.nan),
+        "rank.RankMillion.time_run": (MILLION, math.nan),
     }
     save(tmp_path, "now", series(0.004, 2500) | rank)
     return tmp_path
@@ -81,6 +82,19 @@ def test_the_tables(results, capsys):
     assert ranks[-1] == "| 100,000 | nobody fits | 65.4 ms | 0.523 | 2.18 MB |"
     assert lines[-1] == "The first version is aaaaaaa, now is ccccccc."
     assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
+
+
+def test_a_row_of_a_million_candidates(results, capsys):
+    rank = {
+        "rank.RankMillion.time_run": (MILLION, 0.181),
+        "rank.RankMillion.track_ratio_to_bare_pass": (MILLION, 0.12),
+        "rank.RankMillionHeap.track_peak_heap": (MILLION, 2_310_000),
+    }
+    save(results, "now", series(0.004, 2500) | rank)
+    assert main.main(["figures"]) == 0
+    ranks = [line for line in capsys.readouterr().out.splitlines() if "fits" in line]
+    assert ranks[0] == "| 1,000,000 | fits | 181 ms | 0.12 | 2.31 MB |"
+    assert len(ranks) == 2
 
 
 def test_results_of_other_versions_are_not_compared(results, capsys):

@@ -32,6 +32,7 @@ def test_every_series_of_the_suite_has_a_family():
         ("start.Import.time_process", (), "start (Import, process)"),
         ("match.MatchGrowth.track_peak_heap_exponent", ("'real'",), "match real (peak heap exponent)"),
         ("rank.RankMillion.time_run", ("1000000", "'fits'"), "rank 1000000 fits (RankMillion)"),
+        ("rank.RankMillionHeap.track_peak_heap", ("1000000", "'fits'"), "rank 1000000 fits (RankMillion)"),
         ("to_dict.ToDict.peakmem_run", ("'10x5'",), "to_dict 10x5"),
         ("odd", (), "odd (odd)"),
     ],

@@ -1,4 +1,8 @@
+import configparser
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -6,6 +10,7 @@ pytest.importorskip("asv", reason="needs the extra bench")
 
 import contextlib
 
+from benchmarks.common import XL
 from benchmarks.run import __main__ as main
 from benchmarks.run import suite
 
@@ -38,6 +43,22 @@ def test_the_core_set():
         assert sum(bool(suite.HEAP.search(name)) for name in mine) == 3
     assert sum(bool(suite.HEAP.search(name)) for name in core) == 21
     assert not any("peakmem" in name for name in core)
+
+
+def test_a_million_candidates_are_in_the_core_set_where_the_environment_asks_for_them():
+    program = "from benchmarks.run import __main__ as main; print(*main._select(False, None))"
+    found = {}
+    for asked in ("0", "1"):
+        command, variables = [sys.executable, "-c", program], {**os.environ, XL: asked}
+        done = subprocess.run(command, cwd=suite.ROOT, env=variables, capture_output=True, text=True, check=True)
+        found[asked] = set(done.stdout.split())
+    expected = {f"RankMillionHeap.track_{what}" for what in ("allocations", "allocated_bytes", "peak_heap")}
+    expected |= {"RankMillion.time_run", "RankMillion.track_ratio_to_bare_pass"}
+    assert found["1"] - found["0"] == {f"rank.{name}" for name in expected}
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(suite.ROOT / "setup.cfg")
+    for environment in ("bench", "history", "gate", "suite"):
+        assert tox[f"testenv:{environment}"]["pass_env"] == XL  # tox hides what it is not told of
 
 
 def test_what_may_be_skipped_exists_and_is_not_in_the_core_set():
