@@ -42,14 +42,27 @@ def _text(frame: Frame) -> str:
 
 
 # "0x48397B5: malloc (vg_replace_malloc.c:307)" of valgrind, "fun (file.rs:12:5)" of dhat-rs, "fun (file.py:12)" of ours
-_FRAME = re.compile(
-    r"(?:0x[0-9A-Fa-f]+: )?(?P<function>.*?) \((?P<file>.*?):(?P<line>\d{1,9})(?::\d{1,9})?\)", re.DOTALL
-)
+_ADDRESS = re.compile("0x[0-9A-Fa-f]+: ")
+_LINE = re.compile(r":(\d{1,9})(?::\d{1,9})?\)\Z")
+
+
+def _opening(text: str) -> int:
+    """Where the bracket opens that ends a text: functions of C++ and names of files may have some of their own."""
+    depth = 0
+    for place in range(len(text) - 1, -1, -1):
+        depth += (text[place] == ")") - (text[place] == "(")
+        if not depth:
+            return place
+    return text.find(" (") + 1
 
 
 def _frame(text: str) -> Frame:
-    match = _FRAME.fullmatch(text)
-    return Frame(match["function"], match["file"], int(match["line"])) if match else Frame(text, "", 0)
+    line = _LINE.search(text)
+    place = _opening(text) if line else 0
+    if not line or text[place - 1 : place + 1] != " (" or place > line.start():
+        return Frame(text, "", 0)
+    address = _ADDRESS.match(text, 0, place)
+    return Frame(text[address.end() if address else 0 : place - 1], text[place + 1 : line.start()], int(line[1]))
 
 
 def save(profile: Profile, path: Path) -> None:

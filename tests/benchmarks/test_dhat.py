@@ -110,6 +110,30 @@ def test_a_file_without_lifetimes_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("text", "frame"),
+    [
+        ("0x4C1: malloc (vg_replace_malloc.c:307)", ("malloc", "vg_replace_malloc.c", 307)),
+        ("0x4C1: main (in /usr/bin/true)", ("0x4C1: main (in /usr/bin/true)", "", 0)),
+        ("0x4C1: sort(int*, int (*)(int)) (sort.cc:3)", ("sort(int*, int (*)(int))", "sort.cc", 3)),
+        ("std::function<void (int)>::operator() (f.h:590)", ("std::function<void (int)>::operator()", "f.h", 590)),
+        ("alloc::alloc (alloc.rs:10:5)", ("alloc::alloc", "alloc.rs", 10)),
+        ("<module> (b (copy) (2).py:14)", ("<module>", "b (copy) (2).py", 14)),
+        ("run (odd).py:1)", ("run", "odd).py", 1)),
+        ("(a.py:1)", ("(a.py:1)", "", 0)),
+        (" (a.py:1)", ("", "a.py", 1)),
+    ],
+)
+def test_frames(text, frame):
+    assert dhat._frame(text) == frame
+
+
+def test_a_long_frame_is_read_at_once():
+    text = " (a:1" * 100_000
+    assert dhat._frame(text) == (text, "", 0)
+    assert dhat._frame(f"{text})") == (" (a:1" * 99_999, "a", 1)
+
+
+@pytest.mark.parametrize(
     ("change", "named"),
     [
         (lambda data: data.clear(), "dhatFileVersion None: expected 2"),
