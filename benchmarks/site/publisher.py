@@ -24,8 +24,10 @@ class Report(OutputPublisher):
         The report leaves out what `asv publish RANGE` does, but has commits that no branch of this clone holds.
         """
         from benchmarks.site.pages import write
-        from benchmarks.site.results import read
+        from benchmarks.site.results import Series, read
 
+        for name, benchmark in benchmarks.items():  # or the trend pages take less of what is tracked for worse
+            benchmark["less_is_better"] = Series(name).family.better < 1
         results = Path(conf.results_dir)
         runs = read(results)
         measured = {commit for found in runs.values() for commit in found}

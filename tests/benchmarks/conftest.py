@@ -170,7 +170,7 @@ class Project:
             rows[name] = [medians, parameters, version, 1_700_000_000_000, 1.0, samples]
             self.benchmarks[name] = {
                 "name": name, "params": parameters, "param_names": ["size"][: len(parameters)], "version": version,
-                "type": "time", "unit": "seconds", "code": "",
+                "type": "track" if ".track_" in name else "time", "unit": "seconds", "code": "",
             }  # fmt: skip
         data = {
             "commit_hash": commit, "env_name": env, "date": 1_700_000_000_000, "params": params, "python": "3.11",

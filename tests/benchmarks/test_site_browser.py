@@ -3,6 +3,7 @@
 import base64
 import functools
 import http.server
+import json
 import re
 import threading
 import time
@@ -331,3 +332,15 @@ def test_the_trends(report, view):
     report.wait_for("summary")
     report.browser.press("#trends")
     report.browser.wait("return document.querySelector('.site-bar') !== null")
+
+
+def test_the_trends_know_which_way_is_better(from_file, published):
+    """They would take more of whatever is tracked for better."""
+    index = json.loads((published.site / "index.json").read_text("utf-8"))
+    (less_is_better,) = {one["less_is_better"] for one in index["benchmarks"].values()}
+    assert less_is_better is True
+    page = f"{from_file.base}/index.html#view=explore&bench=match.MatchHeap.track_peak_heap"
+    from_file.browser.call("/url", {"url": page})
+    text = "document.querySelector('#root')?.innerText"
+    from_file.browser.wait(f"return {text}?.includes('track_peak_heap') && !{text}.includes('Loading')")
+    assert "higher is better" not in from_file.text("#root")
