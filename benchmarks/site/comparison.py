@@ -307,8 +307,12 @@ def groups(series: Iterable[Series]) -> dict[tuple[str, str], dict[int, Series]]
         if one.size is None or one.family.key in ("exponent", "deviation", "mean", "skill", "other"):
             continue
         place = next(place for place, text in enumerate(one.values) if text.split("x")[0] == str(one.size))
-        rest = " ".join(text for other, text in enumerate(one.values) if other != place)
-        found[f"{one.component} {rest}".strip(), one.family.key][one.size] = one
+        rest = [text for other, text in enumerate(one.values) if other != place]
+        # a file may hold several operations; RankMillion goes on where Rank ends
+        owner = one.benchmark.split(".")[-2:][0]
+        if not owner.lower().startswith(one.component.replace("_", "")):
+            rest.append(f"({owner.removesuffix('Heap')})")
+        found[" ".join([one.component, *rest]), one.family.key][one.size] = one
     return {key: dict(sorted(sizes.items())) for key, sizes in sorted(found.items()) if len(sizes) >= 3}
 
 

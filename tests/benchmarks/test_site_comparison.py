@@ -153,7 +153,7 @@ def test_rows_of_too_few_samples_are_in_no_mean():
 def test_growth():
     def run(name, power):
         sizes = {n: f"'{n}x{n // 2}'" for n in (10, 50, 100)}
-        return Run(name * 40, {Series("match.M.time_run", (text, "'real'"), ("size", "names")): once(2.0 * n**power)
+        return Run(name * 40, {Series("match.Match.time_run", (text, "'real'"), ("size", "names")): once(2.0 * n**power)
                                for n, text in sizes.items()})  # fmt: skip
 
     (found,) = growth(compare(run("a", 2), run("b", 1)))
@@ -161,6 +161,26 @@ def test_growth():
     old, new = found.laws
     assert (old.exponent, new.exponent, old.scale) == (pytest.approx(2), pytest.approx(1), pytest.approx(2))
     assert growth(compare(Run("a" * 40), Run("b" * 40))) == []
+
+
+def test_operations_of_one_file_grow_apart():
+    powers = {"EmbedWarm.time_run": 1, "EmbedHashing.time_run": 2, "EmbedWarmHeap.track_peak_heap": 3}
+    run = Run("a" * 40, {
+        Series(f"embedders.{name}", (str(n),)): once(float(n**power))
+        for n in (1, 2, 4) for name, power in powers.items()
+    })  # fmt: skip
+    assert {(one.operation, one.family): round(one.laws[0].exponent) for one in growth(compare(run, run))} == {
+        ("embedders (EmbedWarm)", "time"): 1,
+        ("embedders (EmbedHashing)", "time"): 2,
+        ("embedders (EmbedWarm)", "peak"): 3,
+    }
+
+
+def test_a_class_of_larger_sizes_goes_on_where_another_ends():
+    sizes = {n: f"rank.Rank{'Million' * (n == 10**6)}.time_run" for n in (10**4, 10**5, 10**6)}
+    run = Run("a" * 40, {Series(name, (str(n),)): once(float(n)) for n, name in sizes.items()})
+    (found,) = growth(compare(run, run))
+    assert (found.operation, found.sizes) == ("rank", tuple(sizes))
 
 
 def test_sizes_that_failed_leave_a_law_out():
