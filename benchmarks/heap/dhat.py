@@ -116,9 +116,12 @@ def _refuse_constant(text: str) -> None:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > MAX_FILE_SIZE:
-            raise DhatError(f"{path.name}: {path.stat().st_size:,} bytes: expected at most {MAX_FILE_SIZE:,}")
-        data = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        with path.open("rb") as stream:
+            content = stream.read(MAX_FILE_SIZE + 1)  # of a pipe or a device no size is known
+        if len(content) > MAX_FILE_SIZE:
+            size = max(path.stat().st_size, len(content))
+            raise DhatError(f"{path.name}: {size:,} bytes: expected at most {MAX_FILE_SIZE:,}")
+        data = json.loads(content, parse_constant=_refuse_constant)
     except DhatError:
         raise
     except OSError as error:

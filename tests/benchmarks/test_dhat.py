@@ -192,6 +192,8 @@ def test_missing_and_oversized_files(tmp_path, monkeypatch):
     monkeypatch.setattr(dhat, "MAX_FILE_SIZE", 100)
     with pytest.raises(DhatError, match=r"^big.json: \d+ bytes: expected at most 100$"):
         load(tmp_path / "big.json")
+    with pytest.raises(DhatError, match=r"^zero: 101 bytes: expected at most 100$"):  # it has no end, and no size
+        load(Path("/dev/zero"))
 
 
 @settings(max_examples=300)
