@@ -12,14 +12,13 @@ from pathlib import Path
 
 from benchmarks.common import OPERATIONS, Operation
 from benchmarks.heap import cache, dhat, diff, growth, record, tree
+from benchmarks.heap.ending import exit_code
 from benchmarks.heap.files import check_targets, write_atomically
 from benchmarks.heap.profile import METRICS, Profile
 from benchmarks.heap.report import report
 from benchmarks.heap.units import format_bytes
 
 NAMES = ", ".join(OPERATIONS)
-INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended,
-PIPE_CLOSED = 141  # and of one whose reader went away
 SIZED = [name for name, operation in OPERATIONS.items() if operation.sized]
 
 
@@ -319,8 +318,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, or 1 where what was asked cannot be done, 130 after Ctrl-C, 141 where the reader of the output
-        went away.
+        Exit code: see `exit_code`.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.heap", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="INSTRUMENT")
@@ -328,29 +326,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         add(commands)
     argv = list(sys.argv[1:] if argv is None else argv)
     own, script = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
-    if sys.stdout is None:  # print would do nothing, and a file that is opened be taken for it
-        print("cannot write standard output: it is closed: expected a file, a pipe or a terminal", file=sys.stderr)
-        return 1
-    arguments = parser.parse_args(own, argparse.Namespace(script=script))
+
+    def run() -> int:
+        arguments = parser.parse_args(own, argparse.Namespace(script=script))
+        return arguments.run(arguments)
+
     try:
-        try:
-            return arguments.run(arguments)
-        finally:
-            print(end="", flush=True)  # here, where a closed pipe is no traceback
-    except (record.InstrumentError, dhat.DhatError, growth.GrowthError, cache.CacheError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # whoever reads the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    except OSError as error:
-        print(error, file=sys.stderr)
-        return 1
+        return exit_code(run, record.InstrumentError, dhat.DhatError, growth.GrowthError, cache.CacheError)
     except ImportError as error:
         print(f"{error.name} is missing: python -m pip install '.[memory-profiling]'", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
 
 
 if __name__ == "__main__":

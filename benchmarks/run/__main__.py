@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.heap.ending import exit_code
 from benchmarks.run import conditions, figures, profiles, suite
 from benchmarks.run.gate import gate
 from benchmarks.site import text
@@ -181,14 +182,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "figures": _figures,
         "check": lambda _: suite.check(),
     }
-    try:
-        return commands[arguments.command](arguments)
-    except CommitError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted; what was measured is kept. The same command goes on from there.", file=sys.stderr)
-        return 130
+    kept = arguments.command in ("compare", "history")
+    said = "\nInterrupted; what was measured is kept. The same command goes on from there." if kept else ""
+    return exit_code(lambda: commands[arguments.command](arguments), CommitError, interrupted=said)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from benchmarks.heap.ending import exit_code
 from benchmarks.site import text
 from benchmarks.site.commits import (
     FIRST,
@@ -147,11 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     arguments = _parser().parse_args(argv)
     commands = {"report": _report, "baseline": _baseline, "screenshot": _screenshot}
-    try:
-        return commands[arguments.command](arguments)
-    except (CommitError, ValueError) as error:
-        print(text.printable(str(error)), file=sys.stderr)
-        return 1
+    return exit_code(lambda: commands[arguments.command](arguments), ValueError)
 
 
 if __name__ == "__main__":
