@@ -87,9 +87,10 @@ def make_report(
     after = after or _newest(measured, before)
     for commit in (before, after):
         if commit.hash not in measured:
+            two = " ".join(one.hash[:10] if one.name == NEWEST else one.name for one in (before, after))
             raise CommitError(
                 f"{commit.name} ({commit.hash[:10]}) has no results: expected a measured commit; "
-                f"`python -m tox -e bench -- {before.name} {after.name}` measures two"
+                f"`python -m tox -e bench -- {two}` measures two"
             )
     hashes = before.hash, after.hash
     setting = _setting(runs, machine, environment, hashes)
@@ -99,11 +100,13 @@ def make_report(
 
 
 def _newest(measured: Collection[str], before: Commit) -> Commit:
-    """The newest of the measured commits on this branch but one."""
+    """The newest of the measured commits on this branch."""
     known = history(measured)
-    branch = [one for one in known.order(measured) if one in known.places and one != before.hash]
-    if not branch:
+    branch = [one for one in known.order(measured) if one in known.places]
+    if branch in ([], [before.hash]):
         raise CommitError(f"no commit but {before.name} has results: expected `tox -e bench` to have been run")
+    if branch[-1] == before.hash:
+        raise CommitError(f"{before.name} is the newest commit that was measured: expected an older one before")
     return Commit(NEWEST, branch[-1])
 
 

@@ -141,6 +141,18 @@ def test_bad_input_is_one_sentence_and_exit_1(project, arguments, said, capsys):
     assert captured.err.count("\n") == 1
 
 
+def test_the_newest_commit_is_never_older_than_the_one_before(project, capsys):
+    last = project.commits["last"]
+    assert main.main(["report", last]) == 1
+    assert capsys.readouterr().err == f"{last} is the newest commit that was measured: expected an older one before\n"
+
+
+def test_what_measures_a_commit_that_has_no_results(project, capsys):
+    unmeasured = project.git("commit-tree", "-m", "not measured", "HEAD^{tree}")
+    assert main.main(["report", unmeasured]) == 1
+    assert f"-- {unmeasured} {project.commits['last'][:10]}` measures two" in capsys.readouterr().err
+
+
 def test_wrong_usage_exits_with_2():
     with pytest.raises(SystemExit) as stopped:
         main.main(["report", "--json", "--csv"])
