@@ -1,5 +1,6 @@
 """A comparison with all that a report says about it: titles, growth, hotspots, and how it was measured."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,7 +74,7 @@ def facts(run: Run) -> dict[str, str]:
     """How a commit was measured, for people."""
     known = {key: run.facts[key] for key in _FACTS if key in run.facts}
     known |= {key: value for key, value in sorted(run.facts.items()) if key not in known}
-    if known.get("ram", "").isdecimal():
+    if re.fullmatch("[0-9]{1,18}", known.get("ram", "")):
         known["ram"] = format_bytes(int(known["ram"]))
     if run.dates:
         first, last = (f"{datetime.fromtimestamp(one, UTC):%Y-%m-%d %H:%M}" for one in run.dates)

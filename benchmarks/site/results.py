@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks.site.commits import ROOT
 
 STATE = ROOT / ".asv"
+LATEST = 4_102_444_800_000  # the year 2100, in milliseconds: no benchmark was started then
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Families: what a series measures.
@@ -168,7 +169,7 @@ class Series:
     def size(self) -> int | None:
         """The first parameter that is a number, or the first number of one like ``10x5``."""
         for text in self.values:
-            if found := re.fullmatch(r"(\d{1,12})(?:x\d{1,12})?", text, re.ASCII):
+            if found := re.fullmatch(r"(0|[1-9]\d{0,11})(?:x\d{1,12})?", text, re.ASCII):
                 return int(found[1])
         return None
 
@@ -331,22 +332,20 @@ def _parameter_names(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def _files(folder: Path, commit: str) -> Iterator[Any]:
-    """Objects of asv for the files that can be read; it logs the others."""
-    from asv.console import log
-    from asv.results import Results, iter_results_paths
-    from asv.util import UserError
+def _read_file(path: Path, machine: str, names: Mapping[str, Any]) -> tuple[Setting, Run]:
+    from asv.results import Results
 
-    for root, name, machine in iter_results_paths(str(folder)):
-        if name.startswith(commit[:8]):
-            try:
-                yield Results.load(str(Path(root, name)), machine_name=machine)
-            except UserError as error:
-                log.warning(str(error))
+    results = Results.load(str(path), machine_name=machine)
+    if not re.fullmatch("[0-9a-f]{40}", results.commit_hash):  # it becomes part of files' names
+        raise ValueError(f"commit {results.commit_hash[:60]!r}: expected a full hash")
+    setting = Setting(str(results.params.get("machine")), str(results.env_name))
+    started = [int(one / 1000) for one in map(_number, results.started_at.values()) if one and 0 < one < LATEST]
+    dates = (min(started), max(started)) if started else ()
+    return setting, Run(results.commit_hash, _derive(dict(_measurements(results, names))), _facts(results), dates)
 
 
 def read(folder: Path, commit: str = "") -> Runs:
-    """All results of a folder that can be read.
+    """All results of a folder that can be read; asv logs the files that cannot.
 
     Parameters
     ----------
@@ -355,15 +354,28 @@ def read(folder: Path, commit: str = "") -> Runs:
     commit : str
         Full hash of the only commit that is asked for; empty for all.
     """
+    from asv.console import log
+    from asv.results import iter_results_paths
+    from asv.util import UserError
+
     names = _parameter_names(folder)
     runs: Runs = defaultdict(dict)
-    for results in _files(folder, commit):
-        setting = Setting(str(results.params.get("machine")), str(results.env_name))
-        run = runs[setting].setdefault(results.commit_hash, Run(results.commit_hash))
-        run.series.update(_derive(dict(_measurements(results, names))))
-        run.facts.update(_facts(results))
-        started = [*run.dates, *(int(one / 1000) for one in map(_number, results.started_at.values()) if one)]
-        run.dates = (min(started), max(started)) if started else ()
+    for root, name, machine in iter_results_paths(str(folder)):
+        if not name.startswith(commit[:8]):
+            continue
+        try:
+            setting, one = _read_file(Path(root, name), machine, names)
+            run = runs[setting].setdefault(one.commit, Run(one.commit))
+        except UserError as error:
+            log.warning(str(error))
+            continue
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            log.warning(f"{name}: {error}: expected results of asv")  # which checks little of what it loads
+            continue
+        run.series.update(one.series)
+        run.facts.update(one.facts)
+        dates = *run.dates, *one.dates
+        run.dates = (min(dates), max(dates)) if dates else ()
     for setting, found in runs.items():
         for run in found.values():
             run.facts.update(_recorded(beside(folder, "conditions", setting, run.commit)))

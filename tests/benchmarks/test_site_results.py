@@ -1,5 +1,7 @@
+import functools
 import json
 import math
+import operator
 import shutil
 
 import pytest
@@ -43,7 +45,14 @@ def test_operations(benchmark, params, operation):
 
 @pytest.mark.parametrize(
     ("params", "size"),
-    [(("'10x5'",), 10), (("1000", "'fits'"), 1000), (("'real'", "50"), 50), (("'real'",), None), ((), None)],
+    [
+        (("'10x5'",), 10),
+        (("'010'",), None),
+        (("1000", "'fits'"), 1000),
+        (("'real'", "50"), 50),
+        (("'real'",), None),
+        ((), None),
+    ],
 )
 def test_sizes(params, size):
     assert Series("a.B.time_run", params).size == size
@@ -100,6 +109,35 @@ def test_read_one_commit(project):
     (run,) = read(project.results, project.commits["last"])[Setting("box", "env")].values()
     assert run.commit == project.commits["last"]
     assert run.series[Series("score.Score.time_run")].value is None
+
+
+@pytest.mark.parametrize(
+    ("place", "junk"),
+    [
+        (["results"], [None]),
+        (["results", "match.Match.time_run"], 7),
+        (["results", "match.Match.time_run", 1], 7),
+        pytest.param(["results", "match.Match.time_run", 0, 0], 10**400, id="no float"),
+        (["result_columns", 3], 7),
+        (["env_vars"], None),
+        (["params"], []),
+        (["commit_hash"], ["a"]),
+        (["commit_hash"], "../../../x"),
+    ],
+)
+def test_a_file_that_is_not_of_asv_is_left_out(place, junk, project, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(project.results, results)
+    path = results / "box" / f"{project.commits['first'][:8]}-env.json"
+    data = json.loads(path.read_text())
+    *outer, last = place
+    functools.reduce(operator.getitem, outer, data)[last] = junk
+    path.write_text(json.dumps(data))
+    expected = read(project.results)
+    del expected[Setting("box", "env")][project.commits["first"]]
+    assert {setting: found.keys() for setting, found in read(results).items()} == {
+        setting: found.keys() for setting, found in expected.items()
+    }
 
 
 def test_recorded_conditions_are_read_and_damaged_ones_are_not(project, tmp_path):
