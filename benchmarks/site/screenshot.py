@@ -5,6 +5,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from benchmarks.heap.files import TargetError, check_targets, write_atomically
+
 WIDTH, HEIGHT = 1280, 1000
 
 
@@ -24,12 +26,19 @@ def screenshot(page: Path, view: str, file: Path) -> None:
     ------
     ValueError
         Where there is no such page, no browser, or the browser fails.
+    TargetError
+        Where the file cannot be written.
     """
     if not page.is_file():
         raise ValueError(f"{str(page)!r} does not exist: expected `tox -e bench` or `asv publish` to have been run")
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         raise ValueError("no browser: expected chromium, chromium-browser or google-chrome on the PATH")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TargetError(f"cannot write {str(file)!r}: {error.strerror or error}") from None
+    check_targets([file])
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, "screenshot.png")
         command = [
@@ -40,8 +49,4 @@ def screenshot(page: Path, view: str, file: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if not made.is_file():
             raise ValueError(f"{browser} took no picture: {done.stderr.strip()[-200:]}")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(made, file)
-        except OSError as error:
-            raise ValueError(f"cannot write {str(file)!r}: {error.strerror or error}") from None
+        write_atomically(file, made.read_bytes())

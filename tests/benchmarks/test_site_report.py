@@ -131,6 +131,7 @@ def test_another_machine_and_its_conditions(project, capsys):
         (["baseline", "save", "abcdef12"], "baseline 'abcdef12': expected"),
         (["baseline", "save", "ok", "nowhere"], "unknown commit 'nowhere'"),
         pytest.param(["screenshot", "/proc/none/x.png"], "cannot write '/proc/none/x.png'", marks=needs_browser),
+        pytest.param(["screenshot", "/"], "cannot write '/': expected the name of a regular file", marks=needs_browser),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_1(project, arguments, said, capsys):
