@@ -116,7 +116,7 @@ def record_script(arguments: Sequence[str], *, keep: Path | None = None) -> Prof
     InstrumentError
         Where there is no such script, or the program fails.
     """
-    if not arguments[0].startswith("-") and not Path(arguments[0]).is_file():
+    if arguments[0] not in ("-c", "-m") and not Path(arguments[0]).is_file():  # memray has options of its own
         raise InstrumentError(f"{arguments[0]!r}: expected a Python file, or -m and a module")
     with _capture_file(keep) as capture:
         command = [sys.executable, "-m", "memray", "run", "--trace-python-allocators", "--quiet", "--force"]

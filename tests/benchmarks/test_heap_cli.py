@@ -269,7 +269,7 @@ def test_a_closed_pipe_is_quiet(arguments, recorded):
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-@pytest.mark.parametrize("script", [".", "none.py", ""])
+@pytest.mark.parametrize("script", [".", "none.py", "", "--help", "--native"])
 def test_what_is_no_script_is_one_sentence(script, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     assert main(["record", "--", script, "--flag"]) == 1
