@@ -205,6 +205,14 @@ def test_links_are_stable(from_file, published):
     assert from_file.texts("#rows tbody tr") == shown
 
 
+@pytest.mark.parametrize("address", ["view=nonsense", "view=constructor", "on=nonsense"])
+def test_what_an_address_names_that_does_not_exist(from_file, address):
+    """Objects of JavaScript have a constructor, whatever is in them."""
+    from_file.browser.call("/url", {"url": "about:blank"})
+    from_file.browser.call("/url", {"url": f"{from_file.base}/report/index.html#{address}"})
+    from_file.wait_for("summary")
+
+
 def test_an_exact_row_says_so_and_a_timing_has_its_interval(from_file):
     from_file.open(view="table", q="match 10x5")
     rows = {(cells[0], cells[1]): cells for cells in from_file.browser.run(

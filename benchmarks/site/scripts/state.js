@@ -7,7 +7,7 @@ let state = {};
 
 function readAddress() {
   const address = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-  return { ...address, view: address.view in VIEWS ? address.view : "summary" };
+  return { ...address, view: Object.hasOwn(VIEWS, address.view) ? address.view : "summary" };
 }
 
 /** The address of this page with some of its state changed. */
@@ -55,7 +55,7 @@ async function update() {
   const place = chosen;
   if (setting?.number !== place) {
     const loaded = await loadJson(String(place));
-    if (Number(readAddress().on || 0) !== place) return;
+    if ((Number(readAddress().on) || 0) !== place) return;
     setting = { ...data.settings[place], ...loaded, number: place };
     setting.at = new Map(setting.measured.map((commit, column) => [commit, column]));
     pair = undefined;
