@@ -153,7 +153,7 @@ class _Setting:
                      reasons.setdefault(row.reason, len(reasons))]  # fmt: skip
             if row.evidence:
                 evidence = row.evidence
-                cells += [float(f"{one:.4g}") for one in (evidence.low, evidence.high, evidence.p)]
+                cells += map(_number, (evidence.low, evidence.high, evidence.p))
             rows.append(cells)
         data = {
             "rows": rows,
@@ -161,8 +161,7 @@ class _Setting:
             "counts": compared.counts,
             "chance": text.chance(made),
             "means": [
-                [printable(component), key, float(f"{mean:.4g}"), n]
-                for (component, key), (mean, n) in compared.means.items()
+                [printable(component), key, _number(mean), n] for (component, key), (mean, n) in compared.means.items()
             ],
             "targets": [{**asdict(one), "answer": one.answer} for one in compared.targets],
             "warnings": [printable(warning) for warning in made.warnings],

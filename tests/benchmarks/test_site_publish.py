@@ -12,9 +12,10 @@ import pytest
 pytest.importorskip("asv", reason="needs the extra bench")
 
 from benchmarks.heap.html import script_hash
-from benchmarks.site import pages
+from benchmarks.heap.tree import printable
+from benchmarks.site import comparison, pages
 from benchmarks.site.commits import History
-from benchmarks.site.results import Measurement, Run, Series, Setting
+from benchmarks.site.results import Measurement, Run, Series, Setting, read
 
 
 def unpacked(path):
@@ -130,6 +131,21 @@ def test_the_verdicts(published):
     assert not any("peakmem_reference" in name for name in rows)
     assert [target["answer"] for target in found["targets"]] == ["met, and exceeded", "met, and exceeded"]
     assert found["warnings"] == []
+
+
+def test_intervals_and_means_are_those_of_the_terminal(published):
+    """To more digits than either shows, so that both round alike."""
+    commits = published.commits["first"], published.commits["last"]
+    found, rows = pair(published, *commits)
+    runs = read(published.results)[Setting("box", "env")]
+    compared = comparison.compare(*(runs[commit] for commit in commits))
+    evidence = {printable(row.series.name): row.evidence for row in compared.rows if row.evidence}
+    assert {name: tuple(cells[3:]) for name, (_, cells) in rows.items() if name in evidence} == {
+        name: pytest.approx((one.low, one.high, one.p), rel=1e-5) for name, one in evidence.items()
+    }
+    assert {tuple(one[:2]): one[2] for one in found["means"]} == pytest.approx(
+        {key: mean for key, (mean, _) in compared.means.items()}, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize(
