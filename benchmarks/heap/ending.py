@@ -1,5 +1,6 @@
 """How a command ends, whatever becomes of its output."""
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -33,6 +34,8 @@ def exit_code(command: Callable[[], int], *refusals: type[Exception], interrupte
     if sys.stdout is None:  # print would do nothing, and a file that is opened be taken for it
         print("cannot write standard output: it is closed: expected a file, a pipe or a terminal", file=sys.stderr)
         return 1
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # rather "?" than no figures, where an encoding has no such character
     try:
         try:
             return command()

@@ -1,3 +1,4 @@
+import io
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import pytest
 
 pytest.importorskip("asv", reason="needs the extra bench")
 
+from benchmarks.heap.ending import exit_code
 from benchmarks.run import __main__ as run
 from benchmarks.site import __main__ as site
 from benchmarks.site import commits
@@ -33,6 +35,13 @@ def test_standard_output_that_is_closed():
     done = subprocess.run(LIST, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.close(1))
     assert done.returncode == 1
     assert done.stderr.startswith("cannot write standard output")
+
+
+def test_an_encoding_without_the_lines_of_a_tree(monkeypatch):
+    stream = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(stream, encoding="ascii"))
+    assert exit_code(lambda: print("├─ 3 µs") or 0) == 0
+    assert stream.getvalue() == b"?? 3 ?s\n"
 
 
 def test_baselines_that_cannot_be_read(monkeypatch, tmp_path, capsys):
