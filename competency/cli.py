@@ -348,10 +348,17 @@ def _ranking_records(ranking: Ranking) -> list[dict[str, Any]]:
     return records
 
 
+class _Rows(io.StringIO):
+    """Rows of comma-separated values: csv quotes a carriage return in a name only where one may end a row, too."""
+
+    def write(self, row: str) -> int:
+        return super().write(row.removesuffix("\r\n") + "\n")
+
+
 def _ranking_csv(ranking: Ranking) -> str:
     """One line a candidate; with the explanation, one for each requirement and the skills behind it."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    text = _Rows()
+    writer = csv.writer(text)
     if not ranking.carriers:
         writer.writerow(["rank", "id", "score"])
         writer.writerows(

@@ -536,6 +536,23 @@ def test_rank_csv(ranked, capsys):
     assert [row["skill"] for row in rows] == [carrier.name for of_one in expected.carriers[0] for carrier in of_one]
 
 
+def test_names_cannot_break_the_csv(tmp_path, capsys):
+    (tmp_path / "job.json").write_text(json.dumps(JOB))
+    ids = ["a\rb", "c\nd", "e\r\n", 'f"', "g,h", "\r"]
+    skills = [Skill("Python\r3", ProficiencyLevel(3, 5)), Skill("SQL\r\n", ProficiencyLevel(3, 5))]
+    CandidatePool.build((candidate_id, skills) for candidate_id in ids).save(tmp_path / "cvs.pool")
+    arguments = ["--required", str(tmp_path / "job.json"), "--pool", str(tmp_path / "cvs.pool"), "--csv"]
+    main(["rank", *arguments])
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out, newline="")))
+    assert [row["id"] for row in rows] == ids
+    main(["rank", *arguments, "--explain"])
+    output = capsys.readouterr().out
+    rows = list(csv.DictReader(io.StringIO(output, newline="")))
+    assert [row["id"] for row in rows[:: len(rows) // len(ids)]] == ids
+    assert {row["skill"] for row in rows} == {skill.name for skill in skills}
+    assert output.startswith("rank,id,score,required,probability,skill,similarity,share,family\n1,")
+
+
 def test_rank_shows_a_bar_on_a_terminal_only(ranked, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("competency.ranking.plan._BLOCK_CANDIDATES", 10)
