@@ -446,12 +446,12 @@ def connected(workers: int | None = None, scheduler: str | None = None) -> Itera
 
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Ctrl-C comes behind the block, and never to processes that start in it: who started them ends them."""
+    """Ctrl-C and SIGTERM come behind the block, and never to processes that start in it: who started them ends them."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
     resource_tracker.ensure_running()  # it lets them through once more where it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

@@ -10,8 +10,8 @@ import time
 import psutil
 
 
-def interrupted(command, n_workers, **options):
-    """Send Ctrl-C to a command once it has so many workers: its exit code, what it printed, and the workers."""
+def interrupted(command, n_workers, number=signal.SIGINT, **options):
+    """Send a signal to a command once it has so many workers: its exit code, what it printed, and the workers."""
     process = subprocess.Popen(
         [sys.executable, "-m", *command],
         stdout=subprocess.PIPE,
@@ -31,6 +31,6 @@ def interrupted(command, n_workers, **options):
                 workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, number)
         out, err = process.communicate()
     return process.returncode, out, err, workers

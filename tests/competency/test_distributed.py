@@ -400,15 +400,17 @@ def test_what_failed_is_said_once(tmp_path, capfd):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
-def test_ctrl_c_ends_a_ranking_and_its_workers_without_a_word(many, tmp_path):
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_ranking_and_its_workers_without_a_word(many, tmp_path, number, expected):
     (tmp_path / "job.json").write_text(JOB_JSON)
     pattern = str(Path(many[0][0]).parent / "*.pool")
     arguments = ["--required", "job.json", "--pool", pattern, "--workers", "2", "--embedder", "hashing:32"]
     code, out, err, workers = interrupted(
         ["competency", "rank", *arguments],
         2,
+        number,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    assert (code, out, err) == (130, b"", b"")
+    assert (code, out, err) == (expected, b"", b"")
     assert not any(worker.is_running() for worker in workers)
