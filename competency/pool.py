@@ -116,6 +116,10 @@ class CandidatePool:
         for column in self._columns().values():
             column.setflags(write=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy: columns are read-only again, and what is made when it is asked for is made anew."""
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
+
     def _columns(self) -> dict[str, NDArray[Any]]:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}

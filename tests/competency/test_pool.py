@@ -1,7 +1,9 @@
 import contextlib
+import copy
 import hashlib
 import json
 import os
+import pickle
 import stat
 import struct
 import subprocess
@@ -169,8 +171,10 @@ def test_columns():
     assert pool.item_skill(np.int32(1)) == CANDIDATES[0][1][1]
 
 
-def test_columns_are_read_only(saved):
-    for pool in (CandidatePool.build(CANDIDATES), CandidatePool.open(saved)):
+@pytest.mark.parametrize("copied", [lambda pool: pool, copy.deepcopy, lambda pool: pickle.loads(pickle.dumps(pool))])
+def test_columns_are_read_only(saved, copied):
+    for pool in map(copied, (CandidatePool.build(CANDIDATES), CandidatePool.open(saved))):
+        assert content(pool) == CANDIDATES
         for column in columns(pool).values():
             with pytest.raises(ValueError, match="read-only"):
                 column[0] = 0
