@@ -3,6 +3,7 @@
 import functools
 import math
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def parse_budget(budget: int | str | None) -> float:
     if budget is None:
         return math.inf
     if isinstance(budget, int) and not isinstance(budget, bool) and budget > 0:
-        return budget
+        return min(budget, sys.maxsize)  # more is no float, perhaps
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", budget.lower()) if isinstance(budget, str) else None
     if match is None or match[2] not in _UNITS or float(match[1]) == 0:
         raise ConfigError(f"memory_budget {shown(budget)}: expected a number of bytes, or text such as '256 MB'")

@@ -351,6 +351,13 @@ def test_bad_budgets(budget):
         SkillMatcher(HashingEmbedder()).plan([Skill("SQL", ProficiencyLevel(1, 5))], pool, memory_budget=budget)
 
 
+def test_a_budget_beyond_all_memory():
+    pool, job = some_pool(np.random.default_rng(5), 3, HashingEmbedder()), [Skill("SQL", ProficiencyLevel(1, 5))]
+    matcher = SkillMatcher(HashingEmbedder())
+    for budget in (10**400, "9" * 400):
+        assert matcher.rank(job, pool, memory_budget=budget).ids == matcher.rank(job, pool).ids
+
+
 @pytest.mark.parametrize("top", [0, -1, 1.0, "10", True])
 def test_bad_top(top):
     pool = some_pool(np.random.default_rng(6), 3, HashingEmbedder())
