@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from competency.errors import CompetencyError, shown
 
-__all__ = ["check_target", "mapped", "reason", "written_whole"]
+__all__ = ["check_path", "check_target", "mapped", "reason", "written_whole"]
 
 
 def reason(error: Exception) -> str:
@@ -21,7 +21,8 @@ def reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def _check_path(path: object, error: type[CompetencyError]) -> None:
+def check_path(path: object, error: type[CompetencyError]) -> None:
+    """Raise an error of the type `error` where something is no path at all."""
     if not isinstance(os.fspath(path) if isinstance(path, os.PathLike) else path, str):
         raise error(f"path {shown(path)}: expected text or a path-like object")
 
@@ -34,7 +35,7 @@ def check_target(path: str | os.PathLike[str], error: type[CompetencyError]) -> 
     CompetencyError
         Of the type `error`, where there is no such folder, or something else than a regular file stands there.
     """
-    _check_path(path, error)
+    check_path(path, error)
     try:
         if os.fspath(path).endswith(os.sep):
             raise error(f"cannot write {shown(str(path), 200)}: expected the path of a file, not of a folder")
@@ -85,7 +86,7 @@ def mapped(
     CompetencyError
         Of the type `error`, where it cannot be read, is no regular file, or is not `what` is expected.
     """
-    _check_path(path, error)
+    check_path(path, error)
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise error(f"{shown(str(path), 200)}: not a regular file: expected {what}")

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from competency import strict_json
 from competency.errors import InputError, PoolError, shown
-from competency.files import reason
+from competency.files import check_path, reason
 
 __all__ = ["Chain", "JsonLines", "ParquetRows", "RecordFile", "Records", "divided", "records_of"]
 
@@ -69,6 +69,7 @@ class JsonLines:
     unit = "line"
 
     def __init__(self, path: str | os.PathLike[str], start: int = 0, stop: int = -1, first: int = 1) -> None:
+        check_path(path, PoolError)
         self.path = str(path)
         self.share = 0.0
         self._start, self._stop, self._first = start, stop, first
@@ -132,6 +133,7 @@ class ParquetRows:
     unit = "row"
 
     def __init__(self, path: str | os.PathLike[str], start: int = 0, stop: int = -1) -> None:
+        check_path(path, PoolError)
         self.path = str(path)
         self.share = 0.0
         self._start, self._stop = start, stop

@@ -20,7 +20,7 @@ def test_what_is_no_list():
 
 @pytest.mark.parametrize("path", [None, 3, b"a.pool"])
 def test_what_is_no_path(pool, path):
-    for use in (pool.save, CandidatePool.open):
+    for use in (pool.save, CandidatePool.open, CandidatePool.from_jsonl, CandidatePool.from_parquet):
         with pytest.raises(PoolError, match=rf"^path {path!r}: expected text or a path-like object$"):
             use(path)
 
