@@ -228,6 +228,8 @@ def _storage(address: str) -> tuple[Any, str, bool]:
     import fsspec
     from fsspec.implementations.local import LocalFileSystem
 
+    if "://" not in address:  # in the name of a file fsspec would take "::" for one address in another
+        return LocalFileSystem(), address, True
     try:
         files, path = fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:  # a protocol that is not known, or whose package is missing

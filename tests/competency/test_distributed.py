@@ -171,6 +171,15 @@ def test_addresses_of_other_kinds(many):
     assert_same(distributed.rank(MATCHER, JOB, mixed), MATCHER.rank(JOB, whole))
 
 
+def test_a_path_may_look_like_an_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ["a::b.pool", "d:e.pool", "zip::c.pool"]
+    for name in names:
+        CandidatePool.build([(name, JOB)], EMBEDDER).save(name)
+    assert distributed.found("*::*.pool") == [str(tmp_path / name) for name in names if "::" in name]
+    assert sorted(distributed.rank(MATCHER, JOB, names).ids) == names
+
+
 def test_copies_go(many, monkeypatch, tmp_path):
     address = many[0][0]
     fsspec.filesystem("memory").put_file(address, "/copied.pool")
