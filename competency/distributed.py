@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency.embedding import Embedder, embed
-from competency.errors import ClusterError, CompetencyError, ConfigError, PoolError, shown
+from competency.errors import ClusterError, CompetencyError, ConfigError, PoolError, each, shown
 from competency.files import reason
 from competency.matcher import SkillMatcher, skill_list
 from competency.partitions import missing
@@ -97,7 +97,7 @@ class Partitions:
         PoolError
             Where there is no such position.
         """
-        if not 0 <= position < len(self):
+        if not hasattr(position, "__index__") or not 0 <= position < len(self):
             raise PoolError(f"position {shown(position)}: expected 0 to {len(self) - 1}")
         starts = list(accumulate(self.sizes, initial=0))
         place = bisect_right(starts, position) - 1
@@ -490,7 +490,7 @@ def _addresses(pools: Iterable[str | os.PathLike[str]]) -> tuple[str, ...]:
     if isinstance(pools, str | bytes | os.PathLike):
         raise PoolError(f"pools {shown(pools, 200)}: expected a list of addresses")
     addresses = []
-    for pool in pools:
+    for pool in each("pools", pools, "a list of addresses", PoolError):
         if not isinstance(pool, str | os.PathLike):
             raise PoolError(f"pool {shown(pool)}: expected the address of a file of a pool")
         text = os.fsdecode(pool).removeprefix("file://")

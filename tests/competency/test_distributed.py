@@ -203,6 +203,7 @@ def test_a_path_means_the_same_to_workers(many, client, monkeypatch):
     [
         ([], r"pools \[\]: expected at least one address"),
         ("a.pool", r"pools 'a.pool': expected a list of addresses"),
+        (None, r"pools None: expected a list of addresses"),
         ([1], r"pool 1: expected the address of a file of a pool"),
         (["/a.pool", "/b.pool", "file:///b/../a.pool"], r"pool '/a.pool' stands 2 times: expected each pool once"),
     ],
@@ -312,7 +313,7 @@ def test_what_the_partitions_know(many):
     with pytest.raises(PoolError, match=rf"^position {outside}: expected one of the best candidates.$"):
         ranking.pool.candidate_id(outside)
     assert ranking.pool.locate(1999) == (many[0][19], 99)
-    for position in (-1, 2000):
+    for position in (-1, 2000, 1.5, None):
         with pytest.raises(PoolError, match=rf"^position {position}: expected 0 to 1999$"):
             ranking.pool.locate(position)
 
