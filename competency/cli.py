@@ -13,7 +13,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import competency
 from competency import distributed, partitions, strict_json
@@ -27,7 +27,7 @@ from competency.matcher import SkillMatcher, skill_list
 from competency.partitions import MOST_REPORTS
 from competency.pool import CandidatePool
 from competency.ranking import Ranking
-from competency.records import Chain, RecordFile, Records, records_of
+from competency.records import Chain, RecordFile, records_of
 from competency.result import MatchResult
 from competency.scoring import STRATEGIES
 from competency.skills import Skill
@@ -263,12 +263,35 @@ def _on_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()  # None where it was closed
 
 
-def _show_progress(done: int, total: int, what: str = "candidate") -> None:
-    """A bar on standard error, where that is a terminal; it goes when all is done."""
-    if _on_terminal():
+class _Status:
+    """How far a command is: a line of standard error, where that is a terminal, which goes with the block."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def show(self, text: str) -> None:
+        """Show a text in place of the last one."""
+        if _on_terminal():
+            self.clear()
+            self._shown = text
+            print(text, end="", file=sys.stderr, flush=True)
+
+    def show_bar(self, done: int, total: int, what: str = "candidate") -> None:
+        """Show a bar."""
         filled = done * _BAR_WIDTH // total
-        bar = f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {done:,} of {_counted(total, what)}"
-        print(f"\r{bar}" if done < total else f"\r{' ' * len(bar)}\r", end="", file=sys.stderr, flush=True)
+        self.show(f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {done:,} of {_counted(total, what)}")
+
+    def clear(self) -> None:
+        """Make room for a message."""
+        if self._shown:
+            print(f"\r{' ' * len(self._shown)}\r", end="", file=sys.stderr, flush=True)
+            self._shown = ""
 
 
 def _rank(arguments: argparse.Namespace) -> str:
@@ -289,20 +312,21 @@ def _rank(arguments: argparse.Namespace) -> str:
 
 
 def _rank_one(matcher: SkillMatcher, required: list[Skill], arguments: argparse.Namespace) -> Ranking:
-    return matcher.rank(
-        required,
-        CandidatePool.open(arguments.pool[0]),
-        arguments.top,
-        explain=arguments.explain,
-        memory_budget=arguments.memory_budget,
-        progress=_show_progress,
-    )
+    with _Status() as status:
+        return matcher.rank(
+            required,
+            CandidatePool.open(arguments.pool[0]),
+            arguments.top,
+            explain=arguments.explain,
+            memory_budget=arguments.memory_budget,
+            progress=status.show_bar,
+        )
 
 
 def _rank_many(matcher: SkillMatcher, required: list[Skill], arguments: argparse.Namespace) -> PartitionedRanking:
     pools = [address for pattern in arguments.pool for address in distributed.found(pattern)]
     workers = arguments.workers and min(arguments.workers, len(pools))  # one more would have nothing to do
-    with distributed.connected(workers, arguments.scheduler) as client:
+    with distributed.connected(workers, arguments.scheduler) as client, _Status() as status:
         ranking = distributed.rank(
             matcher,
             required,
@@ -312,7 +336,7 @@ def _rank_many(matcher: SkillMatcher, required: list[Skill], arguments: argparse
             memory_budget=arguments.memory_budget,
             explain=arguments.explain,
             skip_damaged=arguments.skip_damaged,
-            progress=functools.partial(_show_progress, what="pool"),
+            progress=functools.partial(status.show_bar, what="pool"),
         )
     for pool in ranking.pool.left_out:
         print(f"competency: left out: {pool.reason}", file=sys.stderr)
@@ -404,38 +428,19 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-class _Counter:
-    """Counts candidates on a line of standard error, where that is a terminal."""
-
-    def __init__(self, records: Records) -> None:
-        self._records = records
-        self._shown = ""
-
-    def __call__(self, n_done: int) -> None:
-        if _on_terminal():
-            self.clear()
-            self._shown = f"{_counted(n_done, 'candidate')}, {self._records.share:.0%} of the file"
-            print(self._shown, end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Make room for a message."""
-        if self._shown:
-            print(f"\r{' ' * len(self._shown)}\r", end="", file=sys.stderr, flush=True)
-            self._shown = ""
-
-
 def _pool_build(arguments: argparse.Namespace) -> str:
     files = [records_of(path) for path in arguments.candidates]
     unit = files[0].unit
     if arguments.partitions is not None:
-        built = partitions.build(
-            files,
-            arguments.output,
-            arguments.partitions,
-            arguments.embedder,
-            skip_invalid=arguments.skip_invalid,
-            progress=functools.partial(_show_progress, what="partition"),
-        )
+        with _Status() as status:
+            built = partitions.build(
+                files,
+                arguments.output,
+                arguments.partitions,
+                arguments.embedder,
+                skip_invalid=arguments.skip_invalid,
+                progress=functools.partial(status.show_bar, what="partition"),
+            )
         for report in built.reports:
             print(f"competency: {report}", file=sys.stderr)
         _report_more(built.n_left_out, unit)
@@ -457,23 +462,29 @@ def _pool_build_one(files: list[RecordFile], arguments: argparse.Namespace) -> t
     """How many candidates are in the pool, and how many records were left out."""
     check_target(arguments.output, PoolError)  # before the work, not after it
     records = Chain(files)
-    counter = _Counter(records)
+    status = _Status()
     n_skipped = 0
 
     def report(number: int, error: PoolError) -> None:
         nonlocal n_skipped
         n_skipped += 1
         if n_skipped <= MOST_REPORTS:
-            counter.clear()
+            status.clear()
             print(f"competency: {error}", file=sys.stderr)
 
+    def count(n_done: int) -> None:
+        status.show(f"{_counted(n_done, 'candidate')}, {records.share:.0%} of the file")
+
     try:
-        pool = CandidatePool.from_records(
-            records, choose(arguments.embedder), on_invalid=report if arguments.skip_invalid else None, progress=counter
-        )
-        pool.save(arguments.output)
+        with status:
+            pool = CandidatePool.from_records(
+                records,
+                choose(arguments.embedder),
+                on_invalid=report if arguments.skip_invalid else None,
+                progress=count,
+            )
+            pool.save(arguments.output)
     finally:
-        counter.clear()
         _report_more(n_skipped, records.unit)
     return len(pool), n_skipped
 

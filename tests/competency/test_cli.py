@@ -1,5 +1,6 @@
 import contextlib
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -29,6 +31,17 @@ def files(tmp_path):
     (tmp_path / "job.json").write_text(json.dumps(JOB))
     (tmp_path / "cv.json").write_text(json.dumps({"id": "a", "skills": CV}))
     return ["--required", str(tmp_path / "job.json"), "--candidate", str(tmp_path / "cv.json")]
+
+
+def on_screen(shown):
+    """The last that is to be seen on each line of a terminal."""
+    lines = []
+    for line in shown.split("\n"):
+        columns = ""
+        for text in line.split("\r"):
+            columns = text + columns[len(text) :]
+        lines.append(columns.rstrip())
+    return lines
 
 
 def feed(monkeypatch, data):
@@ -294,8 +307,7 @@ def test_pool_build_counts_on_a_terminal(cvs, capsys, monkeypatch):
     assert build(cvs, "--skip-invalid") == 0
     err = capsys.readouterr().err
     assert "\r" in err
-    on_screen = [line.split("\r")[-1] for line in err.split("\n")]
-    assert on_screen == [f"competency: {cvs}: line 4: record {{}}: 'id' is missing", ""]
+    assert on_screen(err) == [f"competency: {cvs}: line 4: record {{}}: 'id' is missing", ""]
     assert "2 candidates, 66% of the file\r" in err
     assert "3 candidates, 100% of the file\r" in err
 
@@ -562,6 +574,20 @@ def test_rank_shows_a_bar_on_a_terminal_only(ranked, capsys, monkeypatch):
     assert shown.endswith("\r")
 
 
+def test_what_went_wrong_stands_on_a_line_of_its_own(ranked, capsys, monkeypatch):
+    arguments, pool = ranked[0], CandidatePool.open(ranked[0][-1])
+    pool = dataclasses.replace(pool, items=np.where(np.arange(len(pool.items)) == len(pool.items) - 1, 99, pool.items))
+    pool.save(arguments[-1])
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("competency.ranking.plan._BLOCK_CANDIDATES", 10)
+    assert main(arguments) == 1
+    shown = capsys.readouterr().err
+    assert "] 20 of 30 candidates" in shown
+    message, end = on_screen(shown)
+    assert message.startswith(f"competency: {arguments[-1]}: items of candidates 20 to 30: ")
+    assert end == ""
+
+
 @pytest.mark.parametrize(
     ("extra", "named"),
     [
@@ -757,7 +783,7 @@ def test_a_scheduler_that_goes_away_is_one_sentence(partitioned, scheduler, capf
     expected = capfd.readouterr().out
     assert main([*many, "--csv", "--scheduler", address]) == 0
     assert capfd.readouterr() == (expected, "")
-    monkeypatch.setattr("competency.cli._show_progress", lambda *_, **__: process.kill())
+    monkeypatch.setattr("competency.cli._Status.show", lambda *_, **__: process.kill())
     assert main([*many, "--csv", "--scheduler", address]) == 1
     lost = f"competency: the scheduler {address} is lost, and the ranking with it: expected it to run to the end\n"
     assert capfd.readouterr() == ("", lost)
