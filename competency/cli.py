@@ -220,7 +220,8 @@ def _width(text: str) -> int:
 
 
 def _printable(text: str) -> str:
-    """A text on one line, without control characters."""
+    """A text on one line, without control characters; spaces of all kinds are plain ones."""
+    text = "".join(" " if unicodedata.category(character) == "Zs" else character for character in text)
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 

@@ -170,6 +170,13 @@ def test_names_cannot_break_the_table(tmp_path, capsys):
     assert len(out.splitlines()) == 3 + len(names)
 
 
+def test_spaces_of_all_kinds_are_shown_as_such(tmp_path, capsys):
+    skills = [{"name": "Data\N{NO-BREAK SPACE}Science\N{IDEOGRAPHIC SPACE}2", "level": {"value": 1, "max": 5}}]
+    (tmp_path / "skills.json").write_text(json.dumps(skills))
+    main(["match", "--required", str(tmp_path / "skills.json"), "--candidate", str(tmp_path / "skills.json")])
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Data Science 2  ")
+
+
 def test_as_a_module_with_a_narrow_encoding(tmp_path):
     (tmp_path / "skills.json").write_text('[{"name": "Café 机", "level": {"value": 1, "max": 5}}]', "utf-8")
     command = [sys.executable, "-m", "competency", "match", "--required", "skills.json", "--candidate", "skills.json"]
