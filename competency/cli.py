@@ -521,10 +521,11 @@ def _same_file(a: str, b: str) -> bool:
         return False
 
 
-def _write(text: str) -> None:
+def _write(text: str, end: str = "") -> None:
     """Write to standard output, at once: here a full disk, or a closed pipe, is no traceback."""
     try:
-        print(text, end="", flush=True)
+        # the end apart: where Python does not buffer, it takes no notice of a text that was written in part only
+        print(text, end=end, flush=True)
     except OSError as error:
         _write_no_more()
         if isinstance(error, BrokenPipeError):
@@ -556,7 +557,7 @@ def _run(argv: Sequence[str] | None) -> int:
             raise InputError("cannot write standard output: it is closed: expected a file, a pipe or a terminal")
         try:
             arguments = _arguments(argv)
-            _write(f"{arguments.run(arguments)}\n")
+            _write(arguments.run(arguments), "\n")
         finally:
             _write("")  # also what help and version left
     except CompetencyError as error:

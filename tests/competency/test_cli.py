@@ -204,6 +204,20 @@ def test_closed_pipe_is_quiet(files):
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_pipe_that_is_closed_half_way(files, tmp_path, unbuffered):
+    skills = [{"name": f"skill {i}", "level": {"value": 1, "max": 5}} for i in range(200)]
+    (tmp_path / "job.json").write_text(json.dumps(skills))
+    (tmp_path / "cv.json").write_text(json.dumps(skills))
+    command = [sys.executable, "-m", "competency", "match", *files, "--json"]
+    unbuffering = {**environment(), "PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=unbuffering) as process:
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 @pytest.mark.parametrize("command", [["match"], ["match", "--json"], ["match", "--help"], ["--version"]])
 def test_output_that_cannot_be_written_is_one_sentence(files, command):
