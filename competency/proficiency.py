@@ -39,11 +39,12 @@ def beta_parameters(ratio: Array, prior: BetaPrior) -> tuple[Array, Array]:
     """
     spread = ratio * (1 - ratio)
     variance = np.where(prior.variance < spread, prior.variance, prior.largest_share * spread)
-    inner = (ratio > 0) & (ratio < 1)
+    lowest = ratio < np.finfo(np.float64).tiny  # 0, and numbers that have too few bits for what follows
+    inner = ~lowest & (ratio < 1)
     concentration = np.divide(spread, variance, out=np.ones_like(ratio), where=inner) - 1
     near, far = prior.edge_near, prior.edge_far
-    alpha = np.where(inner, ratio * concentration, np.where(ratio == 0, near, far))
-    beta = np.where(inner, (1 - ratio) * concentration, np.where(ratio == 0, far, near))
+    alpha = np.where(inner, ratio * concentration, np.where(lowest, near, far))
+    beta = np.where(inner, (1 - ratio) * concentration, np.where(lowest, far, near))
     return alpha, beta
 
 

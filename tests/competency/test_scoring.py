@@ -70,6 +70,16 @@ def test_a_mean_that_equals_the_threshold_meets_it(similarity, value):
     assert result.probability[0] == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("exponent", [300, 307, 308, 310, 323])
+def test_a_level_next_to_0_scores_like_0(exponent):
+    def scores(value):
+        candidate = [Skill("cv", ProficiencyLevel(value, 2 * 10**exponent))]
+        result = SkillMatcher().match([Skill("job", ProficiencyLevel(1, 2))], candidate, similarities=[[0.6]])
+        return [*result.probability, *result.mean, result.overall_score]
+
+    assert scores(1) == pytest.approx(scores(0), abs=0.1)
+
+
 @given(matches(), st.sampled_from(STRATEGIES), st.randoms())
 def test_the_order_of_skills_does_not_matter(match, strategy, random):
     required, candidate, rows = match
