@@ -92,6 +92,11 @@ def classify(name: str) -> SkillDomain:
     name : str
         The name in any spelling: case, white space and Unicode compatibility forms do not matter.
 
+    Raises
+    ------
+    SkillError
+        Where `name` is not text.
+
     Examples
     --------
     >>> classify("CI/CD Pipelines").value
@@ -99,6 +104,8 @@ def classify(name: str) -> SkillDomain:
     >>> classify("Email").value  # although it contains "ai"
     'general'
     """
+    if not isinstance(name, str):
+        raise SkillError(f"skill name {shown(name)}: expected text")
     words = _words(name)
     vocabulary = _vocabulary()
     if words in vocabulary.names:

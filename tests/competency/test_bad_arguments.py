@@ -2,7 +2,17 @@
 
 import pytest
 
-from competency import CandidatePool, EmbedderError, HashingEmbedder, PoolError, ProficiencyLevel, Skill, SkillError
+from competency import (
+    CandidatePool,
+    EmbedderError,
+    HashingEmbedder,
+    PoolError,
+    ProficiencyLevel,
+    Skill,
+    SkillError,
+    classify,
+    families,
+)
 from competency.api import batch_match_score
 
 
@@ -16,6 +26,13 @@ def test_what_is_no_list():
         CandidatePool.build(None, HashingEmbedder(8))
     with pytest.raises(SkillError, match=r"^pairs None: expected a list of \(required, candidate\)$"):
         batch_match_score(None)
+
+
+@pytest.mark.parametrize("name", [None, 3, b"SQL"])
+def test_what_is_no_name(name):
+    for use in (classify, families.of, lambda name: Skill(name, ProficiencyLevel(1, 5))):
+        with pytest.raises(SkillError, match=rf"name {name!r}: expected text$"):
+            use(name)
 
 
 @pytest.mark.parametrize("path", [None, 3, b"a.pool"])
