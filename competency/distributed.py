@@ -101,7 +101,7 @@ class Partitions:
             raise PoolError(f"position {shown(position)}: expected 0 to {len(self) - 1}")
         starts = list(accumulate(self.sizes, initial=0))
         place = bisect_right(starts, position) - 1
-        return self.addresses[place], position - starts[place]
+        return self.addresses[place], int(position) - starts[place]
 
 
 @dataclass(frozen=True, eq=False)
