@@ -104,7 +104,8 @@ def _newest(measured: Collection[str], before: Commit) -> Commit:
     known = history(measured)
     branch = [one for one in known.order(measured) if one in known.places]
     if branch in ([], [before.hash]):
-        raise CommitError(f"no commit but {before.name} has results: expected `tox -e bench` to have been run")
+        other = f" but {before.name}" if branch else ""
+        raise CommitError(f"no commit{other} has results: expected `tox -e bench` to have been run")
     if branch[-1] == before.hash:
         raise CommitError(f"{before.name} is the newest commit that was measured: expected an older one before")
     return Commit(NEWEST, branch[-1])
