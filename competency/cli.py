@@ -429,9 +429,15 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def _unit(files: Sequence[RecordFile]) -> str:
+    """What the files are counted by."""
+    units = {file.unit for file in files}
+    return units.pop() if len(units) == 1 else "record"
+
+
 def _pool_build(arguments: argparse.Namespace) -> str:
     files = [records_of(path) for path in arguments.candidates]
-    unit = files[0].unit
+    unit = _unit(files)
     if arguments.partitions is not None:
         with _Status() as status:
             built = partitions.build(
@@ -486,7 +492,7 @@ def _pool_build_one(files: list[RecordFile], arguments: argparse.Namespace) -> t
             )
             pool.save(arguments.output)
     finally:
-        _report_more(n_skipped, records.unit)
+        _report_more(n_skipped, _unit(files))
     return len(pool), n_skipped
 
 

@@ -295,6 +295,16 @@ def test_pool_build_of_parquet(cvs, capsys):
     assert capsys.readouterr().out == f"{cvs.with_suffix('.pool')}: 1 candidate, 1 row left out\n"
 
 
+def test_lines_and_rows_that_are_left_out_are_records(cvs, capsys):
+    path = cvs.with_suffix(".parquet")
+    parquet.write_table(pa.Table.from_pylist([{"id": "d", "skills": CV}, {"id": "e", "skills": []}]), path)
+    cvs.write_text(cvs.read_text() + "{}\n" * 12)
+    assert main(["pool", "build", str(path), str(cvs), "-o", str(cvs.with_suffix(".pool")), "--skip-invalid"]) == 0
+    out, err = capsys.readouterr()
+    assert out.endswith(": 4 candidates, 13 records left out\n")
+    assert err.endswith("\ncompetency: 3 more records left out\n")
+
+
 def test_bad_line_is_exit_1_and_nothing_written(cvs, capsys):
     cvs.write_text(cvs.read_text() + "\n[]\n")
     assert build(cvs) == 1
