@@ -106,7 +106,8 @@ def test_the_least_weights_that_can_be_asked_for_are_none_of_0():
 
 @pytest.mark.parametrize("scale", [5, 100])
 @pytest.mark.parametrize("n_candidate", [7, 3000])
-def test_the_order_of_the_candidate_does_not_matter_to_the_last_bit(n_candidate, scale):
+@pytest.mark.parametrize("level_weight", [0.5, 1e6])
+def test_the_order_of_the_candidate_does_not_matter_to_the_last_bit(n_candidate, scale, level_weight):
     """So it does not either, how sums over skills are cut into blocks, or which product makes them."""
     rng = np.random.default_rng(n_candidate * scale)
 
@@ -115,9 +116,10 @@ def test_the_order_of_the_candidate_does_not_matter_to_the_last_bit(n_candidate,
 
     required, candidate = [skill(f"job {j}") for j in range(20)], [skill(f"cv {i}") for i in range(n_candidate)]
     rows = rng.uniform(-0.2, 0.85, (n_candidate, len(required)))
-    result = SkillMatcher().match(required, candidate, similarities=rows)
+    matcher = SkillMatcher(config=ScoringConfig(mixture=Mixture(level_weight=level_weight)))
+    result = matcher.match(required, candidate, similarities=rows)
     order = rng.permutation(n_candidate)
-    shuffled = SkillMatcher().match(required, [candidate[i] for i in order], similarities=rows[order])
+    shuffled = matcher.match(required, [candidate[i] for i in order], similarities=rows[order])
     for field in ("probability", "mean", "variance", "interval"):
         np.testing.assert_array_equal(getattr(shuffled, field), getattr(result, field))
 
