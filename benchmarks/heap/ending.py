@@ -42,12 +42,21 @@ def exit_code(command: Callable[[], int], *refusals: type[Exception], interrupte
         finally:
             print(end="", flush=True)  # here, where a closed pipe is no traceback
     except BrokenPipeError:  # whoever reads the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go()
         return PIPE_CLOSED
     except (OSError, *refusals) as error:
         print(printable(str(error)), file=sys.stderr)
+        _let_go()
         return 1
     except KeyboardInterrupt:
         if interrupted:
             print(interrupted, file=sys.stderr)
         return INTERRUPTED
+
+
+def _let_go() -> None:
+    """What standard output still holds and cannot write, Python would fail to write once more when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

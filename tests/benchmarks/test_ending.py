@@ -17,17 +17,24 @@ ROOT = Path(__file__).parents[2]
 LIST = [sys.executable, "-m", "benchmarks.site", "baseline", "list"]
 
 
-def test_a_reader_that_went_away():
+@pytest.fixture(params=["", "1"])
+def environment(request):
+    """Where Python buffers what it prints, and where it does not."""
+    return {**os.environ, "PYTHONUNBUFFERED": request.param}
+
+
+def test_a_reader_that_went_away(environment):
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run(LIST, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE)
+    done = subprocess.run(LIST, cwd=ROOT, env=environment, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_a_full_disk():
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_disk(environment):
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(LIST, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(LIST, cwd=ROOT, env=environment, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (1, "[Errno 28] No space left on device\n")
 
 
