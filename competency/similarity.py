@@ -16,7 +16,7 @@ from competency.skills import Skill
 __all__ = ["cosine_rows", "similarity_rows", "stacked_similarity_rows"]
 
 _LEAST_VECTORS = 32  # of a block
-_MOST_VECTORS = 480  # of pairs whose vectors are in memory together, so that they fit a processor's cache
+_MOST_VECTORS = 480  # that are copied together, so that they fit a processor's cache
 _ONE = np.float32(1)
 
 
@@ -77,10 +77,11 @@ def stacked_similarity_rows(
     ndarray of float64, shape (n_row, n_candidate)
     """
     similarities = np.empty((len(required), places.shape[1]))
+    most = min(_MOST_VECTORS, len(units) // 2)  # so that copies stay small beside the vectors that there are
     first_row = 0
     for alike in np.split(np.arange(len(places)), np.flatnonzero(np.diff(n_required)) + 1):
         length = int(n_required[alike[0]])
-        step = max(_MOST_VECTORS // (length + places.shape[1]), 1)
+        step = max(most // (length + places.shape[1]), 1)
         for part in np.split(alike, range(step, len(alike), step)):
             rows = slice(first_row, first_row + length * len(part))
             first_row = rows.stop

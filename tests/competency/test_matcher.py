@@ -100,6 +100,19 @@ def test_many_pairs_of_one_requirement_take_little_heap():
     assert measure(lambda: matcher.match_many([(cv[:1], cv)] * 1000)).peak_bytes < 8_000_000
 
 
+@pytest.mark.parametrize("n_pairs", [3, 10])
+def test_few_pairs_take_little_heap_beside_the_vectors_of_their_names(n_pairs):
+    pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
+    from benchmarks.heap.measure import measure
+
+    names = iter(range(n_pairs * 30))
+    pairs = [([skill(f"{next(names)}") for _ in range(10)], [skill(f"{next(names)}") for _ in range(20)])
+             for _ in range(n_pairs)]  # fmt: skip
+    embedder = HashingEmbedder(2048)
+    vectors = 4 * embedder.dim * 30 * n_pairs
+    assert vectors < measure(lambda: SkillMatcher(embedder).match_many(pairs)).peak_bytes < 1.6 * vectors
+
+
 def test_duplicates_count_each():
     once = SkillMatcher().match(JOB, CV)
     twice = SkillMatcher().match(JOB + JOB, CV)
