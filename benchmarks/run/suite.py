@@ -131,7 +131,8 @@ def skipped(lines: Iterable[str]) -> list[str]:
 def check() -> int:
     """Run every benchmark once in this environment; 1 where one fails, or is skipped but not expected to be."""
     know_this_machine()
-    command = [sys.executable, "-m", "asv", "run", "--quick", "--dry-run", "--show-stderr", "--environment", "existing"]
+    options = ("--quick", "--dry-run", "--show-stderr", "--environment", "existing", *FORK)
+    command = [sys.executable, "-m", "asv", "run", *options]
     lines = []
     pipes = {"stdout": subprocess.PIPE, "stdin": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd=ROOT, text=True, env={**os.environ, ONCE: "1"}, **pipes) as process:
