@@ -3,13 +3,11 @@
 import json
 import subprocess
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
 from benchmarks.heap.files import write_atomically
 from benchmarks.run import suite
 from benchmarks.site.commits import ROOT
-from benchmarks.site.results import Setting, beside
+from benchmarks.site.results import Setting, beside, read_conditions
 
 # Printed by the environment's own Python.
 _PROGRAM = """
@@ -50,16 +48,7 @@ def record(hashes: Iterable[str], since: float) -> None:
             continue
         folder = beside(suite.STATE / "results", "conditions", setting, one)
         path = folder.with_name(f"{folder.name}.json")
-        known = _known(path)
+        known = read_conditions(path)
         if facts not in known:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, json.dumps([*known, facts], indent=1))
-
-
-def _known(path: Path) -> list[Any]:
-    """What is remembered of a commit; nothing where the file is damaged, so that a long job does not end there."""
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return []
-    return found if isinstance(found, list) else []

@@ -309,9 +309,8 @@ def groups(series: Iterable[Series]) -> dict[tuple[str, str], dict[int, Series]]
         place = next(place for place, text in enumerate(one.values) if text.split("x")[0] == str(one.size))
         rest = [text for other, text in enumerate(one.values) if other != place]
         # a file may hold several operations; RankMillion goes on where Rank ends
-        owner = one.benchmark.split(".")[-2:][0]
-        if not owner.lower().startswith(one.component.replace("_", "")):
-            rest.append(f"({owner.removesuffix('Heap')})")
+        if one.face and not one.face.lower().startswith(one.component.replace("_", "")):
+            rest.append(f"({one.face})")
         found[" ".join([one.component, *rest]), one.family.key][one.size] = one
     return {key: dict(sorted(sizes.items())) for key, sizes in sorted(found.items()) if len(sizes) >= 3}
 

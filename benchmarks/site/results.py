@@ -143,6 +143,12 @@ class Series:
         return self.benchmark.split(".")[-1]
 
     @cached_property
+    def face(self) -> str:
+        """The benchmark's class, by one name for time, heap and growth; empty where it has none."""
+        classes = self.benchmark.split(".")[1:-1]
+        return re.sub("(Heap|Growth)$", "", classes[-1]) if classes else ""
+
+    @cached_property
     def family(self) -> Family:
         """What it measures."""
         found = (key for pattern, key in _METHODS if pattern.match(self.method))
@@ -156,13 +162,11 @@ class Series:
     @property
     def operation(self) -> str:
         """What is measured, and with which parameters."""
-        classes = self.benchmark.split(".")[1:-1]
         method = self.method
         plain = method in ("time_run", "peakmem_run") or self.family.key in (*HEADLINE[1:], "mean", "skill")
         detail = [] if plain else [method.split("_", 1)[-1].replace("_", " ")]
-        face = re.sub("(Heap|Growth)$", "", classes[-1]) if classes else ""
-        if face and face.lower() != self.component.replace("_", ""):
-            detail.insert(0, face)
+        if self.face.lower() not in ("", self.component.replace("_", "")):
+            detail.insert(0, self.face)
         return " ".join([self.component, *self.values, *(f"({', '.join(detail)})" if detail else "").split()])
 
     @cached_property
@@ -365,13 +369,13 @@ def read(folder: Path, commit: str = "") -> Runs:
             continue
         try:
             setting, one = _read_file(Path(root, name), machine, names)
-            run = runs[setting].setdefault(one.commit, Run(one.commit))
         except UserError as error:
             log.warning(str(error))
             continue
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             log.warning(f"{name}: {error}: expected results of asv")  # which checks little of what it loads
             continue
+        run = runs[setting].setdefault(one.commit, Run(one.commit))
         run.series.update(one.series)
         run.facts.update(one.facts)
         dates = *run.dates, *one.dates
@@ -384,15 +388,20 @@ def read(folder: Path, commit: str = "") -> Runs:
 
 def _recorded(folder: Path) -> dict[str, str]:
     """What `benchmarks.run` recorded of the libraries in use; all of it where they changed in between."""
+    values: dict[str, dict[str, None]] = defaultdict(dict)
+    for one in read_conditions(folder.with_name(f"{folder.name}.json")):
+        for key, value in one.items():
+            values[str(key)][str(value)] = None
+    return {key: " and ".join(distinct) for key, distinct in values.items()}
+
+
+def read_conditions(path: Path) -> list[dict[str, Any]]:
+    """What was recorded in a file; nothing where it is missing or damaged, so that a long job does not end there."""
     try:
-        found = json.loads(folder.with_name(f"{folder.name}.json").read_text("utf-8"))
-        values: dict[str, dict[str, None]] = defaultdict(dict)
-        for one in found:
-            for key, value in one.items():
-                values[str(key)][str(value)] = None
-        return {key: " and ".join(distinct) for key, distinct in values.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return []
+    return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else []
 
 
 def _facts(results: Any) -> dict[str, str]:
