@@ -75,7 +75,7 @@ def _select(full: bool, regex: str | None) -> list[str]:
     names = suite.all_names()
     if full:
         return names
-    if regex is None:
+    if not regex:
         return [name for name in names if suite.CORE.search(name) and name not in suite.EXPECTED_SKIPS]
     try:
         pattern = re.compile(regex)
