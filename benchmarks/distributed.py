@@ -294,7 +294,7 @@ def report(figures: dict[str, Any]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the figures; returns the exit code: 0, or 130 after Ctrl-C."""
+    """Print the figures; returns the exit code: see `exit_code`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.distributed", description=__doc__)
     parser.add_argument(
         "--candidates", type=int, default=1_000_000, metavar="N", help="of the crowd (default: a million)"
@@ -305,15 +305,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.candidates < max(PARTITIONS) or min(arguments.top, arguments.rounds) < 1:
         parser.error(f"expected at least {max(PARTITIONS)} candidates, a top of 1 and 1 round")
+    from benchmarks.heap.ending import exit_code
     from competency import SkillMatcher
 
-    try:
+    def run() -> int:
         job = Job(SkillMatcher(crowd.CrowdEmbedder()), crowd.required_skills("fits"), arguments.top)
         figures = measure(job, crowd.candidate_pool(arguments.candidates), arguments.rounds)
-    except KeyboardInterrupt:
-        return 130  # what a shell says of a command that Ctrl-C ended
-    print(json.dumps(figures, indent=2) if arguments.json else report(figures))
-    return 0
+        print(json.dumps(figures, indent=2) if arguments.json else report(figures))
+        return 0
+
+    return exit_code(run)
 
 
 if __name__ == "__main__":
