@@ -454,7 +454,7 @@ def _pool_build(arguments: argparse.Namespace) -> str:
         made = f"{_counted(arguments.partitions, 'partition')}, {_counted(built.n_candidates, 'candidate')}"
         n_skipped = built.n_left_out
     else:
-        n_candidates, n_skipped = _pool_build_one(files, arguments)
+        n_candidates, n_skipped = _pool_build_one(files, unit, arguments)
         made = _counted(n_candidates, "candidate")
     skipped = f", {_counted(n_skipped, unit)} left out" if arguments.skip_invalid else ""
     return f"{arguments.output}: {made}{skipped}"
@@ -465,7 +465,7 @@ def _report_more(n_skipped: int, unit: str) -> None:
         print(f"competency: {_counted(n_skipped - MOST_REPORTS, f'more {unit}')} left out", file=sys.stderr)
 
 
-def _pool_build_one(files: list[RecordFile], arguments: argparse.Namespace) -> tuple[int, int]:
+def _pool_build_one(files: list[RecordFile], unit: str, arguments: argparse.Namespace) -> tuple[int, int]:
     """How many candidates are in the pool, and how many records were left out."""
     check_target(arguments.output, PoolError)  # before the work, not after it
     records = Chain(files)
@@ -492,7 +492,7 @@ def _pool_build_one(files: list[RecordFile], arguments: argparse.Namespace) -> t
             )
             pool.save(arguments.output)
     finally:
-        _report_more(n_skipped, _unit(files))
+        _report_more(n_skipped, unit)
     return len(pool), n_skipped
 
 
