@@ -6,11 +6,13 @@ Nothing happens on import; `competency` is imported only inside of functions, be
 import contextlib
 import functools
 import importlib
+import json
 import math
 import os
 import random
 import statistics
 import sys
+import tempfile
 import time
 import timeit
 from abc import ABC, abstractmethod
@@ -325,6 +327,31 @@ def _setup_rank_many(n_candidates: int, n_jobs: int) -> tuple[Any, ...]:
     return matcher, [crowd.required_skills(f"field {number}") for number in range(n_jobs)], candidates
 
 
+def _setup_pool_build(n_candidates: int) -> tuple[Any, ...]:
+    if not Path("/dev/fd").exists():
+        raise NotImplementedError("pool_build: expected /dev/fd, a folder of open files")
+    embedder = cluster_embedder()
+    embedder.embed(skills_by_popularity())
+    with tempfile.TemporaryFile() as file:
+        for number, records in enumerate(pool(n_candidates)):
+            skills = [{"name": name, "level": {"value": level, "max": LEVELS}} for name, level in records]
+            file.write((json.dumps({"id": str(number), "skills": skills}) + "\n").encode())
+        file.flush()
+        return embedder, os.dup(file.fileno())  # a file without a name is gone with the process, however that ends
+
+
+def open_again(file: int) -> str:
+    """The path of an open file, to read it from its beginning."""
+    os.lseek(file, 0, os.SEEK_SET)
+    return f"/dev/fd/{file}"
+
+
+def _run_pool_build(embedder: Any, file: int) -> object:
+    from competency import CandidatePool
+
+    return CandidatePool.from_jsonl(open_again(file), embedder)
+
+
 def _setup_overlap(percent: int) -> tuple[Any, ...]:
     from competency import SkillMatcher
 
@@ -423,6 +450,13 @@ OPERATIONS = {
             needs=("SkillMatcher.rank_many", "CandidatePool"),
             setup=_setup_rank_many,
             run=lambda matcher, jobs, candidates: matcher.rank_many(jobs, candidates),
+        ),
+        Operation(
+            "pool_build",
+            {"n_candidates": (1_000, 10_000)},
+            needs=("CandidatePool.from_jsonl",),
+            setup=_setup_pool_build,
+            run=_run_pool_build,
         ),
         Operation(
             "large_match",

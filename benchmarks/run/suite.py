@@ -15,7 +15,7 @@ from benchmarks.site.commits import ROOT
 # The core set: what `tox -e bench` measures by default, but for what is skipped.
 CORE = re.compile(
     r"""
-    ^(embed|similarity|score|match|batch|match_many)\.\w+\.(time_run|track_\w+)$
+    ^(embed|similarity|score|match|batch|match_many|pool_build)\.\w+\.(time_run|track_\w+)$
     | ^rank\.Rank(Million)?(Heap|Growth)?\.(time_run|track_\w+)$
     | ^accuracy\.
     """,

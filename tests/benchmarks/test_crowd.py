@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from benchmarks import common, crowd, large_match, match_many, rank
+from benchmarks import common, crowd, large_match, match_many, pool_build, rank
 from competency import CandidatePool, SkillMatcher
 
 
@@ -101,6 +101,7 @@ def test_ratios_are_positive_numbers(monkeypatch):
         match_many.MatchMany().track_ratio_to_loop(1000),
         rank.Rank().track_ratio_to_bare_pass(1000, "fits"),
         large_match.LargeMatch().track_ratio_to_matrix_product("2000x1000", "scores"),
+        pool_build.PoolBuild().track_ratio_to_parsing(1000),
     ]
     assert all(0 < ratio < float("inf") for ratio in ratios)
 

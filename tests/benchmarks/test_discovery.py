@@ -23,6 +23,7 @@ CLASSES = {
     "rank": "Rank",
     "rank_everyone": "RankEveryone",
     "rank_many": "RankMany",
+    "pool_build": "PoolBuild",
     "overlap": "Overlap",
     "to_dict": "ToDict",
     "start": "Import",
@@ -58,6 +59,7 @@ def test_the_names(found):
     expected |= {"rank.RankGrowth.track_peak_heap_exponent", "rank_everyone.RankEveryone.track_ratio_to_bare_pass"}
     expected |= {f"rank.RankMillion.{face}" for face in FACES} | {f"rank.RankMillionHeap.{series}" for series in HEAP}
     expected |= {f"rank.{name}.track_ratio_to_bare_pass" for name in ("Rank", "RankMillion")}
+    expected |= {"pool_build.PoolBuild.track_ratio_to_parsing"}
     expected |= {f"large_match.LargeMatch.track_{what}" for what in LARGE}
     expected |= {"accuracy.Accuracy.track_score_deviation", "accuracy.Accuracy.track_interval_deviation"}
     expected |= {f"embedders.{name}.{face}" for name in EMBEDDERS for face in FACES}

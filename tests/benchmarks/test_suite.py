@@ -37,11 +37,11 @@ def test_the_core_set():
     names = suite.all_names()
     core = main._select(False, None)
     assert set(core) < set(main._select(True, None)) == set(names)
-    for operation in ("embed", "similarity", "score", "match", "batch", "match_many", "rank"):
+    for operation in ("embed", "similarity", "score", "match", "batch", "match_many", "rank", "pool_build"):
         mine = [name for name in core if name.startswith(f"{operation}.")]
         assert sum(name.endswith("time_run") for name in mine) == 1
         assert sum(bool(suite.HEAP.search(name)) for name in mine) == 3
-    assert sum(bool(suite.HEAP.search(name)) for name in core) == 21
+    assert sum(bool(suite.HEAP.search(name)) for name in core) == 24
     assert not any("peakmem" in name for name in core)
 
 
