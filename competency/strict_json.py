@@ -22,6 +22,9 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
+
+
 def loads(data: bytes) -> Any:
     """The value of a JSON text.
 
@@ -41,7 +44,7 @@ def loads(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise InputError(f"byte {data[error.start]:#04x} at offset {error.start}: expected UTF-8") from None
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
+        return _DECODER.decode(text)
     except InputError:
         raise
     except RecursionError:
