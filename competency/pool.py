@@ -309,9 +309,9 @@ class CandidatePool:
         """A pool of the records of a file; `taken` are ids that stand in other files, all else as for `from_jsonl`."""
         embedder = _described(embedder)
         builder = PoolBuilder(taken)
-        for number, parse in records:
+        for number, add in records:
             try:
-                builder.add_record(parse())
+                add(builder)
             except CompetencyError as error:
                 located = PoolError(f"{records.path}: {records.unit} {number}: {error}")
                 if on_invalid is None:

@@ -1,15 +1,18 @@
 """The columns of a pool while candidates are added to it."""
 
+import contextlib
+import re
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from competency import strict_json
 from competency.domains import DOMAINS
 from competency.embedding import Embedder, embed
-from competency.errors import EmbedderError, PoolError, SkillError, shown
+from competency.errors import CompetencyError, EmbedderError, PoolError, SkillError, shown
 from competency.skills import Skill
 
 __all__ = ["MAX_LEVEL", "PoolBuilder", "check_described"]
@@ -17,9 +20,14 @@ __all__ = ["MAX_LEVEL", "PoolBuilder", "check_described"]
 MAX_LEVEL = 2**53  # a float64 holds every integer up to it
 _MAX_FINGERPRINT = 10_000  # characters
 _BLOCK = 4096  # names embedded at a time
+_MOST_SPELLINGS = 4  # of an item in JSON, on average; beyond, few would return
+_FEW_TEXTS = 1024  # that are kept anyway
 
 _DOMAIN_PLACES: dict[str | None, int] = {None: -1} | {domain: place for place, domain in enumerate(DOMAINS)}
 _T = TypeVar("_T")
+
+# A candidate as programs write them: the id in ASCII; what stands between the objects of the list; their insides.
+_LINE = re.compile(rb'\{"id": ?"([ !#-[\]-~]+)",( ?)"skills": ?\[\{(.*)\}\]\}', re.DOTALL)
 
 
 def check_described(embedder: Embedder) -> None:
@@ -55,6 +63,8 @@ class PoolBuilder:
         # (name, level value, level max, domain) -> item; the domain as text, which a SkillDomain is, too
         self._item_ids: dict[tuple[str, int, int, str | None], int] = {}
         self._name_ids: dict[str, int] = {}
+        self._item_of_text: dict[bytes, int] = {}  # by the inside of a JSON object
+        self._is_repetitive = True  # whether skills are mostly spelled as they were before
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -69,7 +79,20 @@ class PoolBuilder:
         SkillError
             Where the skills are not usable.
         """
-        self._add(candidate_id, skills, self._item_of_skill)
+        self._add(candidate_id, self._items_of_skills(skills))
+
+    def add_line(self, line: bytes) -> None:
+        """Add a candidate as a line of JSON describes it; raises `InputError` where it is none, and as `add` does.
+
+        The line is valid where the objects of its skills are, each by itself, and what was parsed once is not again.
+        """
+        match = _LINE.fullmatch(line) if self._is_repetitive else None
+        if match:
+            texts = match[3].split(b"},%b{" % match[2])
+            with contextlib.suppress(CompetencyError):  # which is said of the whole line, unless that is valid
+                self._add(match[1].decode(), self._items_of_texts(texts))
+                return
+        self.add_record(strict_json.loads(line))
 
     def add_record(self, record: object) -> None:
         """Add a candidate as a JSON object describes it: ``{"id": ..., "skills": [...]}``; raises as `add` does."""
@@ -80,21 +103,13 @@ class PoolBuilder:
                 raise PoolError(f"record {shown(record)}: {key!r} is missing")
         if not isinstance(record["skills"], list):
             raise SkillError(f"skills {shown(record['skills'])}: expected a list of skills")
-        self._add(record["id"], record["skills"], self._item_of_raw)
+        self._add(record["id"], _located(record["skills"], self._item_of_raw))
 
-    def _add(self, candidate_id: object, skills: Iterable[_T], item_of: Callable[[_T], int]) -> None:
+    def _add(self, candidate_id: object, items: Iterable[int]) -> None:
         encoded = self._new_id(candidate_id)
         n_entry, n_item, n_name = len(self._items), len(self._item_ids), len(self._name_ids)
         try:
-            try:
-                entries = iter(skills)
-            except TypeError:
-                raise SkillError(f"skills {shown(skills)}: expected a list of Skill") from None
-            for position, skill in enumerate(entries):
-                try:
-                    self._items.append(item_of(skill))
-                except SkillError as error:
-                    raise SkillError(f"skill {position}: {error}") from None
+            self._items.extend(items)
             if len(self._items) == n_entry:
                 raise SkillError("skills []: expected at least one skill")
         except BaseException:
@@ -119,6 +134,29 @@ class PoolBuilder:
         if encoded in self._ids:
             raise PoolError(f"id {shown(candidate_id)} stands twice: expected each id once")
         return encoded
+
+    def _items_of_skills(self, skills: Iterable[Skill]) -> Iterator[int]:
+        try:
+            entries = iter(skills)
+        except TypeError:
+            raise SkillError(f"skills {shown(skills)}: expected a list of Skill") from None
+        yield from _located(entries, self._item_of_skill)
+
+    def _items_of_texts(self, texts: list[bytes]) -> Iterable[int]:
+        items = list(map(self._item_of_text.get, texts))
+        return self._new_items_of_texts(texts) if None in items else items  # type: ignore[return-value]
+
+    def _new_items_of_texts(self, texts: list[bytes]) -> Iterator[int]:
+        new: dict[bytes, int] = {}
+        for text in texts:
+            item = self._item_of_text.get(text)
+            if item is None:
+                item = new[text] = self._item_of_raw(strict_json.loads(b"{%b}" % text))
+            yield item
+        self._item_of_text |= new  # now that all are valid
+        if len(self._item_of_text) > _FEW_TEXTS + _MOST_SPELLINGS * len(self._item_ids):
+            self._is_repetitive = False
+            self._item_of_text.clear()
 
     def _item_of_raw(self, raw: object) -> int:
         # Skill.from_dict checks what is new, once. Only exact types are looked up: as keys, True and 1.0 equal 1.
@@ -155,6 +193,7 @@ class PoolBuilder:
         EmbedderError
             Where the embedder returns something else than embeddings.
         """
+        self._item_of_text.clear()  # makes room
         names = list(self._name_ids)
         embeddings = np.empty((len(names), embedder.dim), dtype=np.float32)
         for start in range(0, len(names), _BLOCK):
@@ -177,3 +216,13 @@ class PoolBuilder:
             "id_bytes": np.frombuffer(self._id_bytes, np.uint8),
             "id_offsets": np.frombuffer(self._id_offsets, np.int64),
         }
+
+
+def _located(skills: Iterable[_T], item_of: Callable[[_T], int]) -> Iterator[int]:
+    """Items of skills; an error names the position of its skill."""
+    for position, skill in enumerate(skills):
+        try:
+            item = item_of(skill)
+        except SkillError as error:
+            raise SkillError(f"skill {position}: {error}") from None
+        yield item

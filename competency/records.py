@@ -10,9 +10,9 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
-from competency import strict_json
 from competency.errors import InputError, PoolError, shown
 from competency.files import check_path, reason
+from competency.pool_builder import PoolBuilder
 
 __all__ = ["Chain", "JsonLines", "ParquetRows", "RecordFile", "Records", "divided", "records_of"]
 
@@ -35,10 +35,11 @@ class Records(Protocol):
     def share(self) -> float:
         """How much has been read, in [0, 1]."""
 
-    def __iter__(self) -> Iterator[tuple[int, Callable[[], object]]]:
-        """Numbers, and what gives the value of a record as JSON has it.
+    def __iter__(self) -> Iterator[tuple[int, Callable[[PoolBuilder], None]]]:
+        """Numbers, and what adds the record to a builder.
 
-        That call raises `InputError` where the record cannot be parsed, which does not end the file.
+        That call raises `InputError` where the record cannot be parsed, which does not end the file, and all that
+        `PoolBuilder.add_record` does.
         """
 
 
@@ -74,7 +75,7 @@ class JsonLines:
         self.share = 0.0
         self._start, self._stop, self._first = start, stop, first
 
-    def __iter__(self) -> Iterator[tuple[int, Callable[[], object]]]:
+    def __iter__(self) -> Iterator[tuple[int, Callable[[PoolBuilder], None]]]:
         try:
             with Path(self.path).open("rb") as file:
                 if self._start:  # a pipe cannot even seek to its beginning
@@ -86,7 +87,7 @@ class JsonLines:
                     done += len(line)
                     self.share = min(done / size, 1.0) if size else 0.0  # a pipe has no size
                     if not line.isspace():
-                        yield number, functools.partial(self._parse, line)
+                        yield number, functools.partial(self._add, line)
                     if done == size and self._stop >= 0:
                         break
         except (OSError, ValueError) as error:  # also a path with a null character
@@ -111,9 +112,9 @@ class JsonLines:
         return [*pieces, rest]
 
     @staticmethod
-    def _parse(line: bytes) -> object:
+    def _add(line: bytes, builder: PoolBuilder) -> None:
         try:
-            return strict_json.loads(line.rstrip(b"\r\n"))
+            builder.add_line(line.rstrip(b"\r\n"))
         except InputError as error:
             raise InputError(str(error).removeprefix("line 1, ")) from None  # the file has its own count of lines
 
@@ -138,7 +139,7 @@ class ParquetRows:
         self.share = 0.0
         self._start, self._stop = start, stop
 
-    def __iter__(self) -> Iterator[tuple[int, Callable[[], object]]]:
+    def __iter__(self) -> Iterator[tuple[int, Callable[[PoolBuilder], None]]]:
         with self._opened() as (pa, table):
             self._check(pa, table.schema_arrow)
             stop = table.metadata.num_rows if self._stop < 0 else self._stop
@@ -151,7 +152,7 @@ class ParquetRows:
                 for candidate_id, skills in zip(rows.column("id"), rows.column("skills"), strict=True):
                     number += 1
                     self.share = (number - self._start) / (stop - self._start)
-                    yield number, functools.partial(self._parse, candidate_id, skills)
+                    yield number, functools.partial(self._add, candidate_id, skills)
 
     def pieces(self, cuts: Sequence[int]) -> "list[ParquetRows | None]":
         """The file in pieces, as if all rows took equally many bytes."""
@@ -226,11 +227,12 @@ class ParquetRows:
                 raise PoolError(f"{self.path}: column {name!r} of type {kinds[0]}: expected {expected}")
 
     @staticmethod
-    def _parse(candidate_id: Any, skills: Any) -> object:
+    def _add(candidate_id: Any, skills: Any, builder: PoolBuilder) -> None:
         try:
-            return {"id": candidate_id.as_py(), "skills": skills.as_py()}
+            record = {"id": candidate_id.as_py(), "skills": skills.as_py()}
         except UnicodeDecodeError:
             raise InputError("text that is not UTF-8: expected UTF-8") from None
+        builder.add_record(record)
 
 
 class Chain:
@@ -261,7 +263,7 @@ class Chain:
         """How much has been read, of so many files."""
         return (self._place + self._parts[self._place].share) / len(self._parts)
 
-    def __iter__(self) -> Iterator[tuple[int, Callable[[], object]]]:
+    def __iter__(self) -> Iterator[tuple[int, Callable[[PoolBuilder], None]]]:
         for place, part in enumerate(self._parts):
             self._place = place
             yield from part

@@ -49,8 +49,15 @@ def candidates(pools):
     return [(pool.candidate_id(i), pool.skills(i)) for pool in pools for i in range(len(pool))]
 
 
+class Taken(list):
+    """In place of a builder: what it was told to add."""
+
+    add_line = add_record = list.append
+
+
 def numbered(records):
-    return [(records.path, number, parse()) for number, parse in records]
+    taken = Taken()
+    return [(records.path, number, add(taken) or taken.pop()) for number, add in records]
 
 
 # --- files in pieces ---
