@@ -3,7 +3,7 @@
 import io
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,14 +105,35 @@ def tables(measured: Sequence[Measured]) -> str:
         cells = (_before_and_after(first, now, series, show) for series, show in zip(heap, shown, strict=True))
         rows.append([title, _times_as_fast(first, now, f"{name}.time_run({params})"), *cells])
     lines = _table(["first version → now", "time", "allocations", "allocated bytes", "peak heap"], rows)
-    pools = []
-    for size, job, values in _ranks(now):
-        if values["time"] is not None:
-            shares = (values["time"], seconds), (values["bare pass"], short), (values["peak"], format_bytes)
-            pools.append([f"{size:,}", job, *("-" if value is None else show(value) for value, show in shares)])
-    if pools:
-        lines += ["", *_table(["rank, candidates", "job", "time", "times the bare pass", "peak heap"], pools)]
+    ranks = [
+        [f"{size:,}", job, *_cells(values.values(), (seconds, short, format_bytes))]
+        for size, job, values in _ranks(now)
+        if values["time"] is not None
+    ]
+    builds = [
+        [f"{size:,}", *_cells(values, (seconds, short, "{:,.0f}".format, format_bytes))]
+        for size, values in _builds(now)
+        if values[0] is not None
+    ]
+    for head, shown_rows in (
+        (["rank, candidates", "job", "time", "times the bare pass", "peak heap"], ranks),
+        (["pool from JSON Lines, candidates", "time", "times `json.loads`", "allocations", "peak heap"], builds),
+    ):
+        if shown_rows:
+            lines += ["", *_table(head, shown_rows)]
     return "\n".join([*lines, "", f"The first version is {first.commit.hash[:7]}, now is {now.commit.hash[:7]}."])
+
+
+def _cells(values: Iterable[float | None], shown: Sequence[Any]) -> list[str]:
+    return ["-" if value is None else show(value) for value, show in zip(values, shown, strict=True)]
+
+
+def _builds(now: Measured) -> list[tuple[int, list[float | None]]]:
+    """Figures of `pool_build` by size."""
+    series = ("PoolBuild.time_run", "PoolBuild.track_ratio_to_parsing")
+    series += ("PoolBuildHeap.track_allocations", "PoolBuildHeap.track_peak_heap")
+    sizes = OPERATIONS["pool_build"].params["n_candidates"]
+    return [(size, [now.value(f"pool_build.{one}({size})") for one in series]) for size in sizes]
 
 
 def _ranks(now: Measured) -> list[tuple[int, str, dict[str, float | None]]]:

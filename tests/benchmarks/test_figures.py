@@ -63,7 +63,12 @@ def results(tmp_path, monkeypatch):
         "rank.RankHeap.track_peak_heap": (RANKS, 2_176_000),
         "rank.RankMillion.time_run": (MILLION, math.nan),
     }
-    save(tmp_path, "now", series(0.004, 2500) | rank)
+    build = {
+        "pool_build.PoolBuild.time_run": ([["1000", "10000"]], 0.3),
+        "pool_build.PoolBuild.track_ratio_to_parsing": ([["1000", "10000"]], 1.8),
+        "pool_build.PoolBuildHeap.track_allocations": ([["1000", "10000"]], 1_583_965),
+    }
+    save(tmp_path, "now", series(0.004, 2500) | rank | build)
     return tmp_path
 
 
@@ -80,6 +85,8 @@ def test_the_tables(results, capsys):
     ranks = [line for line in lines if "fits" in line]
     assert len(ranks) == 6  # a million were not ranked
     assert ranks[-1] == "| 100,000 | nobody fits | 65.4 ms | 0.523 | 2.18 MB |"
+    build = "300 ms | 1.8 | 1,583,965 | - |"
+    assert [line for line in lines if build in line] == [f"| {size} | {build}" for size in ("1,000", "10,000")]
     assert lines[-1] == "The first version is aaaaaaa, now is ccccccc."
     assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
 
