@@ -251,10 +251,18 @@ def _setup_embed(n_names: int, calls: str, names: str) -> tuple[Any, ...]:
     return embedder, [texts] if calls == "batch" else [[text] for text in texts]
 
 
+def _popular(n_names: int) -> list[str]:
+    if n_names > len(skills_by_popularity()):
+        raise ValueError(
+            f"{n_names:,} names: expected at most {len(skills_by_popularity()):,}, the names of skills.txt"
+        )
+    return list(skills_by_popularity()[:n_names])
+
+
 def _setup_embed_warm(n_names: int) -> tuple[Any, ...]:
     from competency import StaticEmbedder
 
-    embedder, texts = StaticEmbedder(), list(skills_by_popularity()[:n_names])
+    embedder, texts = StaticEmbedder(), _popular(n_names)
     embedder.embed(texts)
     return embedder, texts
 
@@ -262,7 +270,7 @@ def _setup_embed_warm(n_names: int) -> tuple[Any, ...]:
 def _setup_embed_hashing(n_names: int) -> tuple[Any, ...]:
     from competency import HashingEmbedder
 
-    return HashingEmbedder(), list(skills_by_popularity()[:n_names])
+    return HashingEmbedder(), _popular(n_names)
 
 
 def _run_load() -> object:

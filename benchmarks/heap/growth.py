@@ -22,7 +22,12 @@ METRICS = {
     "peak_bytes": ("peak", "bytes"),
 }
 # What a size counts, by the operation's first parameter.
-SIZES = {"n_names": "names", "size": "candidate skills, half as many required", "n_pairs": "pairs"}
+SIZES = {
+    "n_names": "names",
+    "size": "candidate skills, half as many required",
+    "n_pairs": "pairs",
+    "n_candidates": "candidates",
+}
 
 CONFIDENCE = 0.95
 NEAR = 0.1  # an exponent this near to a whole number has its name, however narrow the interval
@@ -194,10 +199,13 @@ def fit(sizes: Sequence[float], values: Sequence[float]) -> Law:
 
 
 def _by_size(operation: Any) -> Callable[[int], tuple[Any, ...]] | None:
-    """Parameter values of an operation as a function of the size; None where it has no size."""
+    """Parameter values of an operation as a function of the size, all others the first ones; None without a size."""
     if operation.sized:
         return lambda n: operation.sized(n, max(n // 2, 1))
-    return (lambda n: (n,)) if list(operation.params) == ["n_pairs"] else None
+    if next(iter(operation.params), None) not in SIZES:
+        return None
+    _, *others = operation.combinations()[0]
+    return lambda n: (n, *others)
 
 
 def measure_growth(name: str, sizes: Sequence[int], *, metrics: Sequence[str] = tuple(METRICS)) -> Growth:
@@ -241,7 +249,9 @@ def measure_growth(name: str, sizes: Sequence[int], *, metrics: Sequence[str] = 
         print(f"growth: {name} at size {n:,} ...", file=sys.stderr, flush=True)
         profiles.append(measure(operation.run, setup=partial(operation.setup, *params(n))))
     figures = {metric: tuple(getattr(profile, metric) for profile in profiles) for metric in metrics}
-    return Growth(name, SIZES.get(next(iter(operation.params), ""), "n"), sizes, figures)
+    unit, *others = operation.params
+    fixed = [f"{other} {value}" for other, value in zip(others, params(sizes[0])[1:], strict=False)]
+    return Growth(name, ", ".join([SIZES.get(unit, "n"), *fixed]), sizes, figures)
 
 
 def table(growth: Growth) -> str:

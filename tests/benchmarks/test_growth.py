@@ -1,6 +1,7 @@
 import json
 import math
 import sys
+from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
@@ -68,6 +69,29 @@ def test_operations_of_the_suite(name):
     assert growth.figures["allocations"][0] < growth.figures["allocations"][-1]
 
 
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("batch", "pairs"),
+        ("embed_warm", "names"),
+        ("pool_build", "candidates"),
+        ("rank", "candidates, job fits"),
+        ("rank_many", "candidates, n_jobs 20"),
+    ],
+)
+def test_what_a_size_counts(name, unit, monkeypatch):
+    """The first parameter; all others have their first values."""
+    pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
+    given = []
+    operation = replace(
+        common.OPERATIONS[name], setup=lambda *values: given.append(values) or (), run=lambda: bytes(1000)
+    )
+    monkeypatch.setitem(common.OPERATIONS, name, operation)
+    assert measure_growth(name, [10, 20, 50], metrics=["peak_bytes"]).unit == unit
+    others = operation.combinations()[0][1:]
+    assert set(given) == {(n, *others) for n in (10, 20, 50)}
+
+
 # -- errors
 
 
@@ -87,6 +111,9 @@ def test_a_size_beyond_the_inputs_is_said_before_anything_is_measured(capsys):
     )
     with pytest.raises(GrowthError, match=message):
         measure_growth("match", [10, 20, 841])
+    for name in ("embed_warm", "embed_hashing"):
+        with pytest.raises(GrowthError, match=f"^{name} at size 1681: 1,681 names: expected at most 1,680, the names"):
+            measure_growth(name, [10, 20, 1681])
     assert capsys.readouterr().err == ""
     assert [len(skills) for skills in common.candidate_and_job(840, 420)] == [840, 420]
 
