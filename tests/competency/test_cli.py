@@ -624,13 +624,17 @@ def test_what_went_wrong_stands_on_a_line_of_its_own(ranked, capsys, monkeypatch
     [
         (["--memory-budget", "10"], "memory_budget of 10 bytes: expected at least"),
         (["--memory-budget", "much"], "memory_budget 'much': expected a number of bytes"),
-        (["--pool", "missing.pool"], "missing.pool"),
         (["--required", "missing.json"], "missing.json"),
     ],
 )
 def test_rank_with_bad_input(ranked, extra, named, capsys):
     assert main([*ranked[0], *extra]) == 1
     assert named in capsys.readouterr().err
+
+
+def test_rank_without_a_pool(ranked, capsys):
+    assert main([*ranked[0][:-1], "missing.pool"]) == 1
+    assert "missing.pool" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
