@@ -47,7 +47,7 @@ class Report(OutputPublisher):
 def setup() -> None:
     """Called by asv when it loads this plug-in: lets `asv publish` end with pages that need no network.
 
-    asv writes its index after all publishers, and has no hook behind that.
+    asv writes its index after all publishers, and has no hook behind that; nor one before it removes the site.
     """
     original = Publish.run
     if hasattr(original, "makes_offline"):
@@ -55,7 +55,9 @@ def setup() -> None:
 
     def run(conf: Any, *arguments: Any, **options: Any) -> Any:
         from benchmarks.site.offline import make_offline
+        from benchmarks.site.results import check
 
+        check(Path(conf.results_dir))  # while the site that was published last is still there
         done = original(conf, *arguments, **options)
         make_offline(Path(conf.html_dir), conf.project)
         return done

@@ -19,6 +19,8 @@ from typing import Any
 from benchmarks.site.commits import ROOT
 
 STATE = ROOT / ".asv"
+# What reading a file of another shape ends in: asv checks little of what it loads.
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 LATEST = 4_102_444_800_000  # the year 2100, in milliseconds: no benchmark was started then
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -372,8 +374,8 @@ def read(folder: Path, commit: str = "") -> Runs:
         except UserError as error:
             log.warning(str(error))
             continue
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            log.warning(f"{name}: {error}: expected results of asv")  # which checks little of what it loads
+        except _MALFORMED as error:
+            log.warning(f"{name}: {error}: expected results of asv")
             continue
         run = runs[setting].setdefault(one.commit, Run(one.commit))
         run.series.update(one.series)
@@ -384,6 +386,33 @@ def read(folder: Path, commit: str = "") -> Runs:
         for run in found.values():
             run.facts.update(_recorded(beside(folder, "conditions", setting, run.commit)))
     return dict(runs)
+
+
+def check(folder: Path) -> None:
+    """Refuse the files in a folder of results that asv would read, and then end in a traceback; it passes over others.
+
+    Raises
+    ------
+    UserError
+        Where there is one, which it names.
+    """
+    from asv.results import iter_results_paths
+    from asv.util import UserError, load_json
+
+    for path in sorted(folder.rglob("machine.json")):
+        found = load_json(path)
+        if not isinstance(found, dict) or not isinstance(found.get("machine"), str):
+            raise UserError(f"{path}: expected a machine that asv has described; `asv machine` does")
+    for root, name, machine in iter_results_paths(str(folder)):
+        path = Path(root, name)
+        try:
+            _read_file(path, machine, {})
+        except UserError:
+            continue
+        except _MALFORMED as error:
+            raise UserError(
+                f"{path}: {error}: expected results of asv; without this file the rest is published"
+            ) from None
 
 
 def _recorded(folder: Path) -> dict[str, str]:

@@ -216,6 +216,31 @@ def test_a_damaged_file_of_baselines_is_said(published, tmp_path):
     assert not any(commit["names"] for commit in data(published, "site")["commits"])
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("{}-env.json", {"results": {"match.Match.time_run": 5}}),
+        ("{}-env.json", {"commit_hash": 5}),
+        ("{}-env.json", {"params": []}),
+        ("machine.json", {"machine": []}),
+    ],
+)
+def test_a_file_of_another_shape_is_one_error_and_the_site_stays(published, tmp_path, name, change):
+    """Where asv would end in a traceback, with the site removed."""
+    folder = tmp_path / "project"
+    shutil.copytree(published.folder, folder)
+    project = type(published).__new__(type(published))
+    project.folder, project.site = folder, folder / ".asv" / "html"
+    path = folder / ".asv" / "results" / "box" / name.format(published.commits["first"][:8])
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | change))
+    done = project.asv("publish")
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "Traceback" not in said
+    assert any(path.name in line and ": expected " in line for line in said.splitlines())
+    assert (project.site / "report" / "index.html").is_file()
+
+
 def test_without_results(tmp_path):
     pages.write(tmp_path, {}, tmp_path / "none", History({}, {}, {}), {}, "empty")
     assert json.loads(unpacked(tmp_path / "data" / "site.js")[1])["settings"] == []
