@@ -1,8 +1,9 @@
 """Sizes and times, for people."""
 
 import re
+from decimal import Decimal
 
-__all__ = ["format_bytes", "parse_bytes", "percent", "seconds", "short"]
+__all__ = ["format_bytes", "parse_bytes", "percent", "seconds", "short", "written"]
 
 _SCALES = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -32,17 +33,22 @@ def parse_bytes(text: str) -> int:
 
 def seconds(value: float) -> str:
     """A time for people."""
-    for unit, factor in (("s", 1.0), ("ms", 1e-3)):
-        if value >= factor:
-            return f"{short(value / factor)} {unit}"
-    return f"{short(value / 1e-6)} µs"
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= 0.9995 * scale:
+            return f"{short(value / scale)} {unit}"
+    return f"{short(value / 1e-9)} ns"
 
 
 def short(value: float) -> str:
-    """Three digits, without an exponent."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    """Three digits; with an exponent below a millionth only."""
+    return f"{value:,.0f}" if abs(value) >= 99.95 else written(value, ".3g")
+
+
+def written(value: float, form: str) -> str:
+    """A number in a format of Python's, but with an exponent below a millionth only, as JavaScript has it."""
+    return str(Decimal(format(value, form))).lower()
 
 
 def percent(share: float, digits: int = 0) -> str:
     """A share of one, such as ``20 %``."""
-    return f"{100 * share:.{digits}f} %"
+    return f"{100 * share:,.{digits}f} %"

@@ -30,11 +30,11 @@ SCRIPTS = (
 )  # fmt: skip
 
 
-def _number(value: float | None) -> float | int | None:
-    """A figure with six digits, or all of them where it is a count."""
+def _number(value: float | None, digits: int = 6) -> float | int | None:
+    """A figure with so many digits, or all of them where it is a count."""
     if value is None or value != value:
         return None
-    return int(value) if value == int(value) and abs(value) < 1e15 else float(f"{value:.6g}")
+    return int(value) if value == int(value) and abs(value) < 1e15 else float(f"{value:.{digits}g}")
 
 
 def pairs(measured: Sequence[str], known: History, baselines: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -161,7 +161,8 @@ class _Setting:
             "counts": compared.counts,
             "chance": text.chance(made),
             "means": [
-                [printable(component), key, _number(mean), n] for (component, key), (mean, n) in compared.means.items()
+                [printable(component), key, _number(mean, 10), n]
+                for (component, key), (mean, n) in compared.means.items()
             ],
             "targets": [{**asdict(one), "answer": one.answer} for one in compared.targets],
             "warnings": [printable(warning) for warning in made.warnings],

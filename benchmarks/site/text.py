@@ -11,11 +11,11 @@ from typing import Any
 from benchmarks.heap.diff import Change
 from benchmarks.heap.profile import Frame
 from benchmarks.heap.tree import frame_text, printable
-from benchmarks.heap.units import format_bytes, percent, seconds, short
+from benchmarks.heap.units import format_bytes, percent, seconds, short, written
 from benchmarks.site import stats
 from benchmarks.site.comparison import BAD, Row, Target
 from benchmarks.site.report import Report, facts
-from benchmarks.site.results import FAMILIES, HEADLINE, Measurement
+from benchmarks.site.results import FAMILIES, HEADLINE
 
 DASH = "-"
 MOST_BAD, MOST_SITES = 15, 3  # of the headline
@@ -34,16 +34,49 @@ def shown(value: float, unit: str) -> str:
     return f"{value:,.0f}" if unit == "blocks" else short(value)
 
 
-def _figure(one: Measurement | None, row: Row) -> str:
-    if one is None or not one.measured:
-        return "failed" if one is not None and one.value is None else DASH
-    assert one.value is not None
-    return shown(one.value, row.series.family.unit)
+def figures(values: Sequence[float | None], unit: str) -> list[str]:
+    """A figure before and after, for people: bytes in full where three digits do not tell them apart."""
+    texts = [DASH if value is None else shown(value, unit) for value in values]
+    if unit == "bytes" and len(set(texts)) < len(set(values)):
+        texts = [f"{value:,.0f} bytes" for value in values if value is not None]
+    return texts
+
+
+def _figures(row: Row) -> list[str]:
+    sides = row.before, row.after
+    texts = figures([one.value if one and one.measured else None for one in sides], row.series.family.unit)
+    return ["failed" if one and one.value is None else text for one, text in zip(sides, texts, strict=True)]
+
+
+EQUAL = 1e-9  # what a ratio may differ from 1 by rounding
 
 
 def ratio(value: float) -> str:
-    """A ratio with three decimals, or with three digits where it is small."""
-    return f"{value:.3f}" if value >= 0.1 else f"{value:.3g}"
+    """A ratio with three decimals, with three digits where it is small, and with more where it is nearly one."""
+    if value < 0.1:
+        return written(value, "#.3g")
+    return f"{value:.{_decimals(value - 1, 3)}f}"
+
+
+def _decimals(difference: float, least: int) -> int:
+    """How many decimals show a difference, if there is one."""
+    if abs(difference) < EQUAL:
+        return least
+    return max(least, -int(f"{difference:.0e}".split("e")[1]))
+
+
+def change(value: float) -> str:
+    """What a ratio means: a share down or up, or a factor where that says more."""
+    if abs(value - 1) < EQUAL:
+        return "unchanged"
+    if value < 0.1:
+        return f"{short(1 / value)} times less" if value else "none left"
+    return f"{short(value)} times as much" if value > 10 else _share(1 - value)
+
+
+def _share(share: float) -> str:
+    """How much less, or more."""
+    return f"{percent(abs(share), _decimals(100 * share, 1))} {'down' if share >= 0 else 'up'}"
 
 
 def _cells(row: Row) -> list[str]:
@@ -52,11 +85,10 @@ def _cells(row: Row) -> list[str]:
     return [
         printable(row.series.operation),
         row.series.family.label,
-        _figure(row.before, row),
-        _figure(row.after, row),
+        *_figures(row),
         ratio(row.ratio) if row.ratio is not None else DASH,
         exact,
-        f"{row.evidence.p:.2g}" if row.evidence else DASH,
+        written(row.evidence.p, ".2g") if row.evidence else DASH,
         row.verdict,
     ]
 
@@ -75,18 +107,13 @@ def _align(rows: Sequence[Sequence[str]], left: Sequence[int]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def _change(share: float) -> str:
-    """How much less, or more."""
-    return f"{percent(abs(share), 1)} {'down' if share >= 0 else 'up'}"
-
-
 def target(one: Target) -> str:
     """Whether a target is met, with the true figures."""
     asked = f"{percent(one.least)} to {percent(one.most)} down"
     if one.reached is None or one.best is None or one.worst is None:
         return f"{one.label}: not measured on both commits; the guide asks for {asked}"
-    series = f"{one.n_series} series from {_change(one.best)} to {_change(one.worst)}"
-    return f"{one.label}: {_change(one.reached)}, {one.answer}; the guide asks for {asked} ({series})"
+    series = f"{one.n_series} series from {change(1 - one.best)} to {change(1 - one.worst)}"
+    return f"{one.label}: {_share(one.reached)}, {one.answer}; the guide asks for {asked} ({series})"
 
 
 def _means(report: Report) -> list[list[str]]:
@@ -124,7 +151,7 @@ def most_changed(report: Report) -> list[Change]:
 
 
 def _site(change: Change) -> str:
-    sizes = [format_bytes(site.total_bytes) if site else DASH for site in (change.before, change.after)]
+    sizes = figures([site and site.total_bytes for site in (change.before, change.after)], "bytes")
     return f"  {change.status:<10}{sizes[0]:>10} -> {sizes[1]:>10}  {frame_text(change.site.frame)}"
 
 
@@ -139,10 +166,7 @@ def headline(report: Report) -> list[str]:
         lines += ["", "Where in the code:", *map(_site, places)]
     lines += ["", _counts(report), *([chance(report)] if report.comparison.rows else [])]
     bad = [row for row in report.comparison.rows if row.verdict in BAD and row.counted]
-    lines += [
-        f"  {row.verdict}: {printable(row.series.name)}  {_figure(row.before, row)} -> {_figure(row.after, row)}"
-        for row in bad[:MOST_BAD]
-    ]
+    lines += [f"  {row.verdict}: {printable(row.series.name)}  {' -> '.join(_figures(row))}" for row in bad[:MOST_BAD]]
     if len(bad) > MOST_BAD:
         lines.append(f"  ... and {len(bad) - MOST_BAD} more in the table above")
     deviations = [row.after for row in report.comparison.rows if row.series.family.key == "deviation" and row.after]

@@ -13,6 +13,9 @@ import pytest
 
 pytest.importorskip("asv", reason="needs the extra bench")
 
+from benchmarks.site import comparison, text
+from benchmarks.site.results import Setting, read
+
 
 @pytest.fixture(scope="module")
 def address(published):
@@ -104,7 +107,7 @@ VIEWS = ["summary", "table", "distributions", "growth", "hotspots", "history", "
 def test_the_headline(report):
     report.open()
     text = report.text()
-    assert "Peak memory 60 % down target met, and exceeded" in " ".join(text.split())
+    assert "Peak memory 60.0 % down target met, and exceeded" in " ".join(text.split())
     assert "Where in the code" in text
     assert "1 failed" in text
     assert report.browser.run("return document.querySelector('#before').selectedOptions[0].text").startswith("first · ")
@@ -275,6 +278,40 @@ def test_hotspots_lead_to_the_profiles_and_back(report):
     report.check()
     report.browser.press("nav a")
     report.wait_for("hotspots")
+
+
+AWKWARD = [
+    0, 1.517e-13, 4.7e-8, 9.996e-7, 1.1e-5, 8.94e-5, 0.04, 0.0625, 0.09996, 0.5625, 0.99951, 0.9999999, 1, 1.00045,
+    1.004, 1.5, 6.4, 9.9999, 12, 99.97, 102.5, 999.6, 2125, 836_554, 999_600, 8e6, 2_873_108, 5.0005e9, 12_345e9,
+]  # fmt: skip
+
+
+def test_figures_are_those_of_the_terminal(from_file):
+    """The page has forms of its own, in JavaScript, for equal text."""
+    from_file.open()
+    forms = {
+        "shown(value, 'seconds')": lambda value: text.shown(value, "seconds"),
+        "shown(value, 'bytes')": lambda value: text.shown(value, "bytes"),
+        "shown(value, 'times')": lambda value: text.shown(value, "times"),
+        "ratioText(value)": text.ratio,
+        "changeText(value)": text.change,
+        "written(Math.min(value, 1), 2)": lambda value: text.written(min(value, 1), ".2g"),  # a p-value
+    }
+    for script, form in forms.items():
+        found = from_file.browser.run(f"return arguments[0].map((value) => {script})", AWKWARD)
+        assert [one.replace("\N{NARROW NO-BREAK SPACE}", " ") for one in found] == list(map(form, AWKWARD))
+
+
+def test_the_table_is_that_of_the_terminal(from_file, published):
+    commits = published.commits["first"], published.commits["last"]
+    compared = comparison.compare(*(read(published.results)[Setting("box", "env")][commit] for commit in commits))
+    from_file.open(view="table")
+    rows = from_file.browser.run(
+        "return [...document.querySelectorAll('#rows tbody tr')].map((row) => [0, 1, 2, 3, 4, 6, 7].map((column) =>"
+        "(row.cells[column].querySelector('.pill') ?? row.cells[column]).textContent))"
+    )
+    wanted = [[*cells[:5], *cells[6:]] for cells in map(text._cells, compared.rows)]
+    assert [[cell.replace(DASH, text.DASH) for cell in row] for row in rows] == wanted
 
 
 def test_conditions(from_file, published):

@@ -35,6 +35,26 @@ def run(capsys, *arguments):
     return code, captured.out
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "figures", "ratio", "change"),
+    [
+        (548_660, 548_908, ["548,660 bytes", "548,908 bytes"], "1.0005", "0.05 % up"),
+        (2_100_000_000, 2_099_999_999, ["2,100,000,000 bytes", "2,099,999,999 bytes"], "1.000", "unchanged"),
+        (2_100_000, 2_099_999, ["2,100,000 bytes", "2,099,999 bytes"], "0.9999995", "0.00005 % down"),
+        (1000, 1004, ["1,000 bytes", "1,004 bytes"], "1.004", "0.4 % up"),
+        (185_000, 192_400, ["185 kB", "192 kB"], "1.040", "4.0 % up"),
+        (832, 832, ["832 bytes", "832 bytes"], "1.000", "unchanged"),
+        (10**9, 40_000, ["1.00 GB", "40.0 kB"], "0.0000400", "25,000 times less"),
+        (100, 1200, ["100 bytes", "1.20 kB"], "12.000", "12 times as much"),
+        (100, 0, ["100 bytes", "0 bytes"], "0.00", "none left"),
+    ],
+)
+def test_an_exact_change_is_seen_however_small(before, after, figures, ratio, change):
+    assert text.figures([before, after], "bytes") == figures
+    assert text.ratio(after / before) == ratio
+    assert text.change(after / before) == change
+
+
 def test_the_terminal_ends_with_the_headline(project, capsys):
     code, out = run(capsys, "report")
     assert code == 0

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.heap.units import format_bytes, parse_bytes, percent
+from benchmarks.heap.units import format_bytes, parse_bytes, percent, seconds, short
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,29 @@ def test_parse_bytes(text, size):
 def test_no_size(text):
     with pytest.raises(ValueError, match=r"^size .*: expected a number and one of bytes, kB, MB, GB"):
         parse_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.5, "1.5 s"),
+        (0.9999, "1 s"),
+        (0.0123, "12.3 ms"),
+        (999.6e-6, "1 ms"),
+        (4e-5, "40 µs"),
+        (5e-7, "500 ns"),
+        (0, "0 ns"),
+    ],
+)
+def test_seconds(value, text):
+    assert seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-1234, "-1,234"), (99.96, "100"), (22, "22"), (0.00001, "0.00001"), (4.7e-8, "4.7e-8")]
+)
+def test_short(value, text):
+    assert short(value) == text
 
 
 def test_percent():

@@ -70,7 +70,7 @@ function ticks(low, high, unit) {
   return {
     tickmode: "array",
     tickvals: values,
-    ticktext: values.map((value) => shown(Number(value.toPrecision(12)), unit)),
+    ticktext: values.map((value) => shown(Number(value.toPrecision(12)), unit).replace(/\.0+ /, " ")),
   };
 }
 

@@ -68,9 +68,9 @@ function distribution(row, both) {
     ];
   };
   const side = (samples, place) =>
-    `${place ? "after" : "before"} ${shown(place ? row.after : row.before, "seconds")} ` +
+    `${place ? "after" : "before"} ${row.texts[place]} ` +
     `(${count(samples.length)} samples${outliers[place] ? `, ${outliers[place]} outlying` : ""})`;
-  const interval = low ? `, 95 % interval ${ratioText(low)} to ${ratioText(high)}, p ${Number(p.toPrecision(2))}` : "";
+  const interval = low ? `, 95 % interval ${ratioText(low)} to ${ratioText(high)}, p ${written(p, 2)}` : "";
   const words = `${both.map(side).join(", ")}; ratio ${ratioText(ratio)}${interval}`;
   return chart(
     element("span", {}, `${series.operation} `, pill(verdict)),

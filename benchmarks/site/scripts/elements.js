@@ -52,44 +52,86 @@ const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").
 // --------------------------------------------------------------------------------------------------------------------
 // Figures.
 
+// as benchmarks/site/text.py has them
+
 const count = new Intl.NumberFormat("en").format;
-const percent = (share, digits = 1) =>
-  new Intl.NumberFormat("en", { maximumFractionDigits: digits }).format(100 * share) + "\u202f%";
+const forms = new Map();
 
-/** Three digits, without an exponent. */
-const short = (value) => (Math.abs(value) >= 100 ? count(Math.round(value)) : String(Number(value.toPrecision(3))));
+/** A number that is rounded as Python does: from all of its digits, and to even. */
+function rounded(value, options) {
+  const key = JSON.stringify(options);
+  if (!forms.has(key))
+    forms.set(key, new Intl.NumberFormat("en", { roundingMode: "halfEven", useGrouping: false, ...options }));
+  return forms.get(key).format(value.toFixed(60));
+}
 
-function scaled(value, scales) {
-  const [unit, factor] = scales.find(([, factor]) => Math.abs(value) >= 0.9995 * factor) ?? scales.at(-1);
+const decimals = (value, digits) => rounded(value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const whole = (value) => rounded(value, { maximumFractionDigits: 0, useGrouping: true });
+const percent = (share, digits = 1) => `${decimals(100 * share, digits)}\u202f%`;
+
+// with an exponent below a millionth only
+const isTiny = (value, digits) => value && Math.abs(Number(value.toPrecision(digits))) < 1e-6;
+const written = (value, digits) =>
+  isTiny(value, digits) ? String(Number(value.toPrecision(digits))) : rounded(value, { maximumSignificantDigits: digits });
+const threeDigits = (value) =>
+  isTiny(value, 3)
+    ? value.toExponential(2)
+    : rounded(value, { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
+/** Three digits. */
+const short = (value) => (Math.abs(value) >= 99.95 ? whole(value) : written(value, 3));
+
+const scale = (value, scales) => scales.find(([, factor]) => Math.abs(value) >= 0.9995 * factor) ?? scales.at(-1);
+
+function seconds(value) {
+  const [unit, factor] = scale(value, [
+    ["s", 1],
+    ["ms", 1e-3],
+    ["µs", 1e-6],
+    ["ns", 1e-9],
+  ]);
   return `${short(value / factor)} ${unit}`;
+}
+
+function bytes(size) {
+  const [unit, factor] = scale(size, [
+    ["GB", 1e9],
+    ["MB", 1e6],
+    ["kB", 1e3],
+    ["bytes", 1],
+  ]);
+  const value = size / factor;
+  return `${factor === 1 || Math.abs(value) >= 999.5 ? whole(value) : threeDigits(value)} ${unit}`;
 }
 
 function shown(value, unit) {
   if (value === null || value === undefined) return DASH;
-  if (unit === "seconds")
-    return scaled(value, [
-      ["s", 1],
-      ["ms", 1e-3],
-      ["µs", 1e-6],
-      ["ns", 1e-9],
-    ]);
-  if (unit === "bytes")
-    return scaled(value, [
-      ["GB", 1e9],
-      ["MB", 1e6],
-      ["kB", 1e3],
-      ["bytes", 1],
-    ]);
-  return unit === "blocks" ? count(value) : short(value);
+  return ({ seconds, bytes, blocks: whole }[unit] ?? short)(value);
 }
 
-const ratioText = (ratio) => (ratio >= 0.1 ? ratio.toFixed(3) : String(Number(ratio.toPrecision(3))));
+/** A figure before and after: bytes in full where three digits do not tell them apart. */
+function figures(values, unit) {
+  const texts = values.map((value) => shown(value, unit));
+  const isSame = unit === "bytes" && values[0] !== values[1] && texts[0] === texts[1];
+  return isSame ? values.map((value) => `${whole(value)} bytes`) : texts;
+}
+
+const EQUAL = 1e-9; // what a ratio may differ from 1 by rounding
+
+/** How many decimals show a difference, if there is one. */
+const decimalsOf = (difference, least) =>
+  Math.abs(difference) < EQUAL ? least : Math.max(least, -Number(difference.toExponential(0).split("e")[1]));
+
+const ratioText = (ratio) => (ratio < 0.1 ? threeDigits(ratio) : decimals(ratio, decimalsOf(ratio - 1, 3)));
+
+/** How much less, or more. */
+const shareText = (share) =>
+  `${percent(Math.abs(share), decimalsOf(100 * share, 1))} ${share >= 0 ? "down" : "up"}`;
 
 /** What a ratio means: a share down or up, or a factor where that says more. */
 function changeText(ratio) {
-  if (ratio === 1) return "unchanged";
-  if (ratio < 0.1) return `${short(1 / ratio)} times less`;
-  return ratio > 10 ? `${short(ratio)} times as much` : `${percent(Math.abs(ratio - 1))} ${ratio < 1 ? "down" : "up"}`;
+  if (Math.abs(ratio - 1) < EQUAL) return "unchanged";
+  if (ratio < 0.1) return ratio ? `${short(1 / ratio)} times less` : "none left";
+  return ratio > 10 ? `${short(ratio)} times as much` : shareText(1 - ratio);
 }
 
 const date = (seconds) => (seconds ? new Date(seconds * 1000).toISOString().slice(0, 10) : "");

@@ -2,7 +2,7 @@ const wrapped = (text) =>
   escaped(text.length > 240 ? `${text.slice(0, 239)}…` : text).replace(/(.{50,70}?)\s/g, "$1<br>");
 
 const levels = (low, high, unit) =>
-  `${shown(low, unit)} → ${shown(high, unit)}${low > 0 ? ` (${changeText(high / low)})` : ""}`;
+  `${figures([low, high], unit).join(" → ")}${low > 0 ? ` (${changeText(high / low)})` : ""}`;
 
 function broughtBy(before, after) {
   const [old, now] = [before, after].map((column) => data.commits[setting.measured[column]]);

@@ -87,7 +87,10 @@ function rowOf([index, verdict, reason, low, high, p]) {
   const [before, after] = [pair.before, pair.after].map((commit) => series.values[setting.at.get(commit)] ?? null);
   const name = data.verdicts[verdict];
   const ratio = before > 0 && after !== null && after >= 0 && name !== "not comparable" ? after / before : null;
-  return { index, series, family, before, after, ratio, low, high, p, verdict: name, reason: pair.reasons[reason] };
+  const texts = figures([before, after], family.unit).map((text, side) =>
+    series.failed.includes(setting.at.get(side ? pair.after : pair.before)) ? "failed" : text,
+  );
+  return { index, series, family, before, after, texts, ratio, low, high, p, verdict: name, reason: pair.reasons[reason] };
 }
 
 function problem(text) {

@@ -19,7 +19,7 @@ function targetCard({ label, family, least, most, reached, best, worst, answer, 
       element(
         "p",
         { class: `figure ${reached < 0 ? "bad" : met ? "good" : ""}` },
-        `${percent(Math.abs(reached))} ${reached < 0 ? "up" : "down"}`,
+        shareText(reached),
       ),
       pill(met ? "improved" : "regressed", `target ${answer}`),
     );
@@ -144,16 +144,12 @@ function meansTable() {
 }
 
 function shortList(title, rows, none) {
-  const items = rows.map(({ series, family, before, after, ratio, low, high, verdict }) =>
+  const items = rows.map(({ series, family, texts, ratio, low, high, verdict }) =>
     element(
       "tr",
       {},
       element("th", { scope: "row" }, `${series.operation} `, element("small", {}, family.label)),
-      element(
-        "td",
-        { class: "nowrap" },
-        `${shown(before, family.unit)} → ${verdict === "failed" ? "failed" : shown(after, family.unit)}`,
-      ),
+      element("td", { class: "nowrap" }, texts.join(" → ")),
       element(
         "td",
         { class: PILLS[verdict] ?? "" },
@@ -192,7 +188,7 @@ function whereList() {
       "tr",
       {},
       siteCell(func, `${file}:${line} in ${spot.operation}`),
-      element("td", { class: "nowrap" }, `${shown(old, "bytes")} → ${shown(now, "bytes")}`),
+      element("td", { class: "nowrap" }, figures([old, now], "bytes").join(" → ")),
       element("td", { class: (now ?? 0) > (old ?? 0) ? "bad" : "good" }, status),
     ),
   );

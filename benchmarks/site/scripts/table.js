@@ -26,8 +26,7 @@ function intervalPicture({ ratio, low, high, verdict }) {
 }
 
 function tableRow(row) {
-  const { series, family, before, after, ratio, low, high, p, verdict, reason } = row;
-  const failed = series.failed.includes(setting.at.get(pair.after));
+  const { series, family, texts, ratio, low, high, p, verdict, reason } = row;
   const interval = low ? `${ratioText(low)} to ${ratioText(high)}` : family.exact && ratio !== null ? "exact" : DASH;
   const cell = (label, text, ...more) => element("td", { "data-label": label, class: "nowrap" }, text, ...more);
   return element(
@@ -35,11 +34,11 @@ function tableRow(row) {
     { title: `${series.name}\n${reason}` },
     element("th", { scope: "row" }, series.operation),
     element("td", { class: "text" }, family.label),
-    cell("before", shown(before, family.unit)),
-    cell("after", failed ? "failed" : shown(after, family.unit)),
+    cell("before", texts[0]),
+    cell("after", texts[1]),
     cell("ratio", ratio === null ? DASH : ratioText(ratio)),
     element("td", {}, intervalPicture(row), element("small", {}, interval)),
-    cell("p", p === undefined ? DASH : String(Number(p.toPrecision(2)))),
+    cell("p", p === undefined ? DASH : written(p, 2)),
     element(
       "td",
       { class: "text" },
