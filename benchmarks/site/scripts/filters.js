@@ -35,6 +35,7 @@ function fillPickers(before, after) {
     byId(id).replaceChildren(...made);
     byId(id).title = chosen === undefined ? "" : titleOf(chosen);
   }
+  byId("swap").hidden = !setting.pairs.some(([a, b]) => a === after && b === before);
   byId("settings").hidden = data.settings.length < 2;
   byId("on").replaceChildren(
     ...data.settings.map(({ machine, environment }, place) =>
