@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.heap.diff import Change, compare
 from benchmarks.heap.profile import METRICS, Frame, Profile, ProgramPoint, Site, sites
 from benchmarks.heap.tree import printable
-from benchmarks.heap.units import format_bytes
+from benchmarks.heap.units import format_bytes, ratio
 
 __all__ = ["THRESHOLD", "SharedLibrary", "embedded", "page", "script_hash"]
 
@@ -116,7 +116,7 @@ def _summary(profiles: Sequence[Profile]) -> str:
         cells = [_figure(heading, value, "") for value in values]
         if len(values) == 2:
             before, after = values
-            cells += [_figure(heading, after - before, "+"), f"{after / before:,.3f}" if before else "\N{EN DASH}"]
+            cells += [_figure(heading, after - before, "+"), ratio(after / before) if before else "\N{EN DASH}"]
         rows.append(f'<tr><th scope="row">{heading}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>')
     return "\n".join(rows)
 

@@ -1,10 +1,11 @@
-"""Sizes and times, for people."""
+"""Sizes, times and ratios, for people."""
 
 import re
 from decimal import Decimal
 
-__all__ = ["format_bytes", "parse_bytes", "percent", "seconds", "short", "written"]
+__all__ = ["EQUAL", "decimals", "format_bytes", "parse_bytes", "percent", "ratio", "seconds", "short", "written"]
 
+EQUAL = 1e-9  # what a ratio may differ from 1 by rounding
 _SCALES = {"bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -47,6 +48,20 @@ def short(value: float) -> str:
 def written(value: float, form: str) -> str:
     """A number in a format of Python's, but with an exponent below a millionth only, as JavaScript has it."""
     return str(Decimal(format(value, form))).lower()
+
+
+def ratio(value: float) -> str:
+    """A ratio with three decimals, with three digits where it is small, and with more where it is nearly one."""
+    if value < 0.1:
+        return written(value, "#.3g")
+    return f"{value:.{decimals(value - 1, 3)}f}"
+
+
+def decimals(difference: float, least: int) -> int:
+    """How many decimals show a difference, if there is one."""
+    if abs(difference) < EQUAL:
+        return least
+    return max(least, -int(f"{difference:.0e}".split("e")[1]))
 
 
 def percent(share: float, digits: int = 0) -> str:

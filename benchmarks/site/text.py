@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.heap.diff import Change
 from benchmarks.heap.profile import Frame
 from benchmarks.heap.tree import frame_text, printable
-from benchmarks.heap.units import format_bytes, percent, seconds, short, written
+from benchmarks.heap.units import EQUAL, decimals, format_bytes, percent, ratio, seconds, short, written
 from benchmarks.site import stats
 from benchmarks.site.comparison import BAD, Row, Target
 from benchmarks.site.report import Report, facts
@@ -48,23 +48,6 @@ def _figures(row: Row) -> list[str]:
     return ["failed" if one and one.value is None else text for one, text in zip(sides, texts, strict=True)]
 
 
-EQUAL = 1e-9  # what a ratio may differ from 1 by rounding
-
-
-def ratio(value: float) -> str:
-    """A ratio with three decimals, with three digits where it is small, and with more where it is nearly one."""
-    if value < 0.1:
-        return written(value, "#.3g")
-    return f"{value:.{_decimals(value - 1, 3)}f}"
-
-
-def _decimals(difference: float, least: int) -> int:
-    """How many decimals show a difference, if there is one."""
-    if abs(difference) < EQUAL:
-        return least
-    return max(least, -int(f"{difference:.0e}".split("e")[1]))
-
-
 def change(value: float) -> str:
     """What a ratio means: a share down or up, or a factor where that says more."""
     if abs(value - 1) < EQUAL:
@@ -76,7 +59,7 @@ def change(value: float) -> str:
 
 def _share(share: float) -> str:
     """How much less, or more."""
-    return f"{percent(abs(share), _decimals(100 * share, 1))} {'down' if share >= 0 else 'up'}"
+    return f"{percent(abs(share), decimals(100 * share, 1))} {'down' if share >= 0 else 'up'}"
 
 
 def _cells(row: Row) -> list[str]:

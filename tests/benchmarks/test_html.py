@@ -206,6 +206,11 @@ def test_totals():
     assert words[at + 1 : at + 7] == ["10.0 kB ", "10,000", "10.5 kB ", "10,500", "+500 bytes", "1.050"]
 
 
+def test_a_ratio_has_three_digits_however_small():
+    words = Elements(page(profile(point([MAIN], 1_000, 927)), profile(point([MAIN], 1_000_000, 1_395_985)))).words
+    assert words[words.index("Total blocks") + 4] == "0.000664"
+
+
 def test_flame_graph():
     graph = embedded(page(BEFORE))["graphs"][""]
     sizes = {path: dict(zip(METRICS, figures, strict=True)) for path, figures in nodes(graph)}
