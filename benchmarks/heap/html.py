@@ -130,11 +130,13 @@ def _figure(heading: str, value: float, sign: str) -> str:
     return f"{sign if value > 0 else ''}{format_bytes(value)}{exact}"
 
 
-def _described(profile: Profile, name: str) -> str:
+def _described(profile: Profile, name: str, title: str) -> str:
     unit = escape(printable(profile.time_unit))
+    about = ": ".join(
+        filter(None, (name, escape(printable(title)), f"<code>{escape(printable(profile.command))}</code>"))
+    )
     return (
-        f"<p>{name}<code>{escape(printable(profile.command))}</code>, process {profile.pid}, "
-        f"at its peak after {profile.peak_time:,} of {profile.end_time:,} {unit}</p>"
+        f"<p>{about}, process {profile.pid}, at its peak after {profile.peak_time:,} of {profile.end_time:,} {unit}</p>"
     )
 
 
@@ -151,7 +153,7 @@ def script_hash(script: str) -> str:
 
 @dataclass(frozen=True)
 class SharedLibrary:
-    """The chart library in a file beside many pages.
+    """The chart library in a file beside many pages, and what a page says of its place among them.
 
     Parameters
     ----------
@@ -161,11 +163,14 @@ class SharedLibrary:
         A script that defines ``site.library(address)``, a promise of the library.
     links : mapping of str to str
         From addresses to names of pages to go on to.
+    titles : sequence of str
+        What tells the profiles of a page from those of others, in their order.
     """
 
     address: str
     loader: str
     links: Mapping[str, str]
+    titles: Sequence[str]
 
 
 def page(profile: Profile, before: Profile | None = None, shared: SharedLibrary | None = None) -> str:
@@ -207,11 +212,13 @@ def page(profile: Profile, before: Profile | None = None, shared: SharedLibrary 
     if shared:
         library, sources = f"{shared.loader}\nsite.ready = site.library({json.dumps(shared.address)});\n", " 'self'"
     links = [f'<a href="{escape(link)}">{escape(name)}</a>' for link, name in (shared.links if shared else {}).items()]
+    titles = shared.titles if shared else [""] * len(profiles)
+    words = [*dict.fromkeys(shown.command for shown in profiles.values()), *filter(None, titles)]
     parts = {
-        "title": escape(printable(" and ".join(shown.command for shown in profiles.values()))),
+        "title": escape(printable(" · ".join(words))),
         "scripts": " ".join(map(script_hash, dict.fromkeys((get_plotlyjs(), library, script)))) + sources,
         "links": f"<nav>{' '.join(links)}</nav>" if links else "",
-        "described": "\n".join(_described(shown, f"{name}: " * bool(name)) for name, shown in profiles.items()),
+        "described": "\n".join(map(_described, profiles.values(), profiles, titles)),
         "summary": _summary(list(profiles.values())),
         "order": "the largest change first" if before else "the most bytes first",
         "data": embedded(data),

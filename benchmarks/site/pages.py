@@ -18,7 +18,7 @@ from benchmarks.site import comparison, stats, text
 from benchmarks.site.commits import FIRST, History
 from benchmarks.site.hotspots import Hotspots, load_profile, recorded
 from benchmarks.site.pack import UNPACK, compact, write_packed
-from benchmarks.site.report import Report, facts, report
+from benchmarks.site.report import Report, facts, report, title
 from benchmarks.site.results import FAMILIES, HEADLINE, Measurement, Run, Runs, Series, Setting
 
 TRENDS = "../index.html"  # from the report's page
@@ -69,6 +69,7 @@ class _Setting:
         self.place = place
         self.setting = setting
         self.runs = runs
+        self.known = known
         self.measured = known.order(runs)
         self.series = sorted({series for run in runs.values() for series in run.series}, key=comparison.order)
         self.index = {series: place for place, series in enumerate(self.series)}
@@ -77,7 +78,7 @@ class _Setting:
     def _write(self, name: str, data: Any) -> None:
         write_packed(self.folder / "data" / f"{name}.js", name, compact(data))
 
-    def write_series(self, known: History) -> None:
+    def write_series(self) -> None:
         """Every series over all commits, its steps, and which series differ in their size only."""
         rows = []
         for series in self.series:
@@ -95,7 +96,7 @@ class _Setting:
                 "versions": [versions.index(one.version) if one and one.measured else 0 for one in found]
                 if len(versions) > 1
                 else [],
-                "steps": list(self._steps(series, found, known)),
+                "steps": list(self._steps(series, found)),
             })  # fmt: skip
         groups = [
             {"operation": printable(operation), "family": family, "sizes": list(sizes), "series": self._places(sizes)}
@@ -106,15 +107,13 @@ class _Setting:
     def _places(self, sizes: Mapping[int, Series]) -> list[int]:
         return [self.index[series] for series in sizes.values()]
 
-    def _steps(
-        self, series: Series, found: Sequence[Measurement | None], known: History
-    ) -> Iterator[tuple[int, int, Any, Any]]:
+    def _steps(self, series: Series, found: Sequence[Measurement | None]) -> Iterator[tuple[int, int, Any, Any]]:
         """Place of the commit before and of the one that brought a step, and both levels; on this branch only."""
         family = series.family
         branch = [
             (place, one)
             for place, (commit, one) in enumerate(zip(self.measured, found, strict=True))
-            if one is not None and one.measured and commit in known.places
+            if one is not None and one.measured and commit in self.known.places
         ]
         for version in dict.fromkeys(one.version for _, one in branch):
             kept = [(place, one.value) for place, one in branch if one.version == version and one.value is not None]
@@ -179,7 +178,7 @@ class _Setting:
     def _hotspots(self, spot: Hotspots, made: Report) -> dict[str, Any]:
         commits = made.comparison.before.commit, made.comparison.after.commit
         name = self._profile_name(spot.operation, *commits)
-        self._write_profile(name, page(spot.after, spot.before, self._shared(made)))
+        self._write_profile(name, page(spot.after, spot.before, self._shared(*commits)))
         return {
             "operation": printable(spot.operation),
             "pages": [name, *(self._profile_name(spot.operation, commit) for commit in commits)],
@@ -198,13 +197,13 @@ class _Setting:
             ],
         }  # fmt: skip
 
-    def _shared(self, made: Report | None = None) -> SharedLibrary:
+    def _shared(self, *commits: str) -> SharedLibrary:
         back = "../index.html"
-        if made:
-            before, after = made.comparison.before.commit[:10], made.comparison.after.commit[:10]
-            back += f"#before={before}&after={after}&view=hotspots"
+        if len(commits) == 2:
+            back += f"#before={commits[0][:10]}&after={commits[1][:10]}&view=hotspots"
         links = {back: "Report: before and after", f"../{TRENDS}": "Trends"}
-        return SharedLibrary("../library.js", UNPACK.read_text("utf-8"), links)
+        titles = [title("", commit, self.known.subjects) for commit in commits]
+        return SharedLibrary("../library.js", UNPACK.read_text("utf-8"), links, titles)
 
     def write_profiles(self, results: Path) -> None:
         """A page for each profile that was recorded."""
@@ -212,7 +211,9 @@ class _Setting:
             for operation, path in recorded(results, self.setting, commit).items():
                 profile = load_profile(path)
                 if profile:
-                    self._write_profile(self._profile_name(operation, commit), page(profile, shared=self._shared()))
+                    self._write_profile(
+                        self._profile_name(operation, commit), page(profile, shared=self._shared(commit))
+                    )
 
     def _write_profile(self, name: str, content: str) -> None:
         path = self.folder / name
@@ -244,7 +245,7 @@ def write(folder: Path, runs: Runs, results: Path, known: History, baselines: Ma
     settings = []
     for place, (setting, found) in enumerate(sorted(runs.items(), key=lambda item: -sum(map(_size, item[1].values())))):
         files = _Setting(folder, place, setting, found, known)
-        files.write_series(known)
+        files.write_series()
         files.write_profiles(results)
         for commit in files.measured:
             files.write_commit(commit)

@@ -281,12 +281,16 @@ def test_growth_has_exponents_with_intervals(from_file):
     assert "95 % interval" in from_file.text("figcaption")
 
 
-def test_hotspots_lead_to_the_profiles_and_back(report):
+def test_hotspots_lead_to_the_profiles_and_back(report, published):
     report.open(view="hotspots")
     assert "vanished" in report.text()
     report.browser.press("#content a")
     report.browser.wait("return document.querySelector('.graph .main-svg') !== null")
-    assert report.browser.run("return document.title").startswith("Heap profile")
+    title = report.browser.run("return document.title")
+    assert title.startswith("Heap profile: command · ")
+    for name, message in (("first", "The first"), ("last", "The last")):  # which commits these are
+        assert f"{published.commits[name][:7]} {message}" in title
+        assert f"{published.commits[name][:7]} {message}" in report.text("header")
     report.check()
     report.browser.press("nav a")
     report.wait_for("hotspots")
