@@ -1,6 +1,7 @@
 """What asv finds in benchmarks/, in a process of its own, as asv looks for it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,19 @@ def test_the_names(found):
     expected |= {"embedders.Beside.track_ratio_to_hashing", "embedders.BesideMiniLM.track_ratio_to_minilm"}
     expected |= {f"quality.Quality.track_wrong_{what}" for what in ("tools", "skills", "judgements")}
     assert set(found[0]) == expected
+
+
+def test_asv_looks_for_regressions_where_less_is_better(found):
+    """And not where what is less than rounding would be one: the first version deviates from itself by nothing."""
+    pytest.importorskip("asv", reason="needs the extra bench")
+    from asv.config import Config
+
+    from benchmarks.site.results import Series
+
+    patterns = Config.load(str(ROOT / "asv.conf.json")).regressions_first_commits
+    families = {name: Series(name).family for name in found[0]}
+    left_out = {name for name in found[0] if any(re.match(pattern, name) for pattern in patterns)}
+    assert left_out == {name for name, one in families.items() if one.better > 0 or one.key == "deviation"}
 
 
 def test_discovery_imports_neither_the_library_nor_the_instruments(found):
