@@ -126,6 +126,16 @@ def test_every_view_fits_and_has_enough_contrast(from_file, view, width, scheme)
     assert not re.search(r"\b(undefined|null|false|NaN|Infinity)\b|\[object", from_file.text())
 
 
+def test_on_a_narrow_screen_lists_show_all_of_their_rows(from_file):
+    from_file.emulate(390)
+    from_file.open()
+    wide = from_file.browser.run(
+        "return [...document.querySelectorAll('#content .box')].filter((box) => box.scrollWidth > box.clientWidth)"
+        ".map((box) => box.getAttribute('aria-label'))"
+    )
+    assert set(wide) <= {"Means by component"}  # a table with a heading for each column
+
+
 # Text whose contrast to what is behind it is below what WCAG asks for at level AA.
 CONTRAST = """
 const luminance = (rgb) => {
@@ -278,6 +288,8 @@ def test_growth_has_exponents_with_intervals(from_file):
     from_file.charts()
     assert from_file.texts("figure h3") == ["match: allocations"]
     assert "before n^2.0" in from_file.text("figcaption")
+    lines = from_file.text("figcaption").splitlines()  # each with its key
+    assert [line.split()[0] for line in lines] == ["before", "after"]
     assert "95 % interval" in from_file.text("figcaption")
 
 

@@ -57,7 +57,9 @@ function growthChart({ operation, family, sizes, series }, laws) {
     `Growth of ${label} of ${operation}: ${words.join("; ")}`,
     240,
     traces,
-    words.map((text, side) => [element("span", { class: `key ${side ? "after" : "before"}` }), `${text} `]),
+    words.map((text, side) =>
+      element("div", {}, element("span", { class: `key ${side ? "after" : "before"}` }), text),
+    ),
   );
 }
 

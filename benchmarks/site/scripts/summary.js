@@ -160,7 +160,7 @@ function shortList(title, rows, none) {
     ),
   );
   const body = items.length
-    ? box(title, element("table", {}, element("tbody", {}, items)))
+    ? box(title, element("table", {}, element("tbody", {}, items)), "stack")
     : element("p", { class: "quiet" }, none);
   return element("section", {}, heading(title), body);
 }
@@ -196,7 +196,7 @@ function whereList() {
     "section",
     {},
     heading("Where in the code"),
-    box("Where in the code", element("table", {}, element("tbody", {}, items))),
+    box("Where in the code", element("table", {}, element("tbody", {}, items)), "stack"),
     element("p", {}, element("a", { href: address({ view: "hotspots" }) }, "All hotspots")),
   );
 }
