@@ -70,10 +70,14 @@ class History:
 
 
 def _git(*arguments: str, stdin: str = "") -> str:
-    # an author may have written in any encoding
-    done = subprocess.run(
-        ["git", *arguments], cwd=ROOT, input=stdin, capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
+    command = ["git", *arguments]
+    try:
+        # an author may have written in any encoding
+        done = subprocess.run(
+            command, cwd=ROOT, input=stdin, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
+    except FileNotFoundError:
+        raise CommitError("git is not installed: expected it on the PATH") from None
     if done.returncode:
         raise CommitError(done.stderr.strip() or f"git {arguments[0]} failed")
     return done.stdout.strip()

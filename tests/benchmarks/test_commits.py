@@ -82,6 +82,12 @@ def test_bad_baselines(repo, text, named):
         resolve("HEAD")
 
 
+def test_without_git(repo, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(CommitError, match=r"^git is not installed: expected it on the PATH$"):
+        resolve("HEAD")
+
+
 def test_uncommitted_changes_of_the_library(repo):
     folder, _ = repo
     (folder / "notes.txt").write_text("")
