@@ -10,6 +10,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+if __name__ == "__main__":
+    # one BLAS thread, as in the suite: it decides how many buffers there are, once numpy is imported
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from benchmarks.common import OPERATIONS, Operation
 from benchmarks.heap import cache, dhat, diff, growth, record, tree
 from benchmarks.heap.ending import exit_code
@@ -339,6 +343,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # one BLAS thread, as in the suite: it decides how many buffers there are
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.exit(main())

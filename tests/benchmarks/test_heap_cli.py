@@ -228,6 +228,18 @@ def test_a_profile_names_the_sizes_that_were_measured(tmp_path):
 ENVIRONMENT = {**os.environ, "PYTHONPATH": ":".join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
 
 
+def test_one_thread_of_blas_counts_whatever_the_environment_says_of_none():
+    """More of them, as there are by default on several cores, have buffers of their own."""
+    without = {name: value for name, value in ENVIRONMENT.items() if not name.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-m", "benchmarks.heap", "report", "similarity", "--json"]
+    default, one = (
+        json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)[0]
+        for environment in (without, ENVIRONMENT)
+    )
+    assert default["peak_bytes"] == one["peak_bytes"]
+    assert default["allocated_bytes"] == one["allocated_bytes"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
