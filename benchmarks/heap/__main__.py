@@ -1,7 +1,6 @@
 """The heap instruments: what this library, or any Python program, asks of the heap."""
 
 import argparse
-import dataclasses
 import json
 import math
 import os
@@ -223,8 +222,7 @@ def _diff(arguments: argparse.Namespace) -> int:
     if page_file:
         return _write_page(page_file, after, before)
     if arguments.json:
-        changes = diff.compare(before, after)
-        print(json.dumps([{"status": change.status, **dataclasses.asdict(change)} for change in changes], indent=2))
+        print(json.dumps([change.to_dict() for change in diff.compare(before, after)], indent=2))
     else:
         print("\n".join(diff.lines(before, after, most=arguments.most or 20)))
     return 0

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.heap.profile import Profile, Site, sites
 from benchmarks.heap.tree import frame_text
@@ -36,9 +37,19 @@ class Change:
         assert site is not None
         return site
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: the status, and the place and the figures before and after."""
+        sides = {"before": self.before, "after": self.after}
+        return {"status": self.status} | {name: site and _plain(site) for name, site in sides.items()}
+
     def delta(self, metric: str) -> int:
         """After less before."""
         return (getattr(self.after, metric) if self.after else 0) - (getattr(self.before, metric) if self.before else 0)
+
+
+def _plain(site: Site) -> dict[str, Any]:
+    figures = site._asdict()
+    return figures.pop("frame")._asdict() | figures
 
 
 def _pair(before: Sequence[Site], after: Sequence[Site]) -> list[Change]:

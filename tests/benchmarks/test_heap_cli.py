@@ -16,7 +16,7 @@ import benchmarks.heap.__main__ as command_line
 from benchmarks.common import OPERATIONS
 from benchmarks.heap.__main__ import main
 from benchmarks.heap.dhat import load
-from benchmarks.heap.profile import sites
+from benchmarks.heap.profile import Frame, Site, sites
 
 
 @pytest.fixture
@@ -70,7 +70,11 @@ def test_diff(recorded, capsys):
     assert main(["diff", *recorded, "--json"]) == 0
     changes = json.loads(capsys.readouterr().out)
     grown = next(change for change in changes if change["status"] == "grew")
-    assert grown["after"][1] > grown["before"][1]
+    assert grown["after"]["total_bytes"] > grown["before"]["total_bytes"]
+    after = [change["after"] for change in changes if change["after"]]
+    wanted = [(*site.frame, *site[1:]) for site in sites(load(recorded[1]).points)]
+    assert sorted(tuple(site.values()) for site in after) == sorted(wanted)
+    assert list(after[0]) == [*Frame._fields, *Site._fields[1:]]
 
 
 @pytest.fixture
