@@ -240,7 +240,7 @@ def _add_growth(commands: argparse._SubParsersAction) -> None:
         help="how an operation's heap grows with size",
         description="How an operation's heap grows with size: exact figures, the power law that fits them, and a plot.",
     )
-    parser.add_argument("operation", metavar="OPERATION", help=f"one of {NAMES}")
+    parser.add_argument("operation", metavar="OPERATION", help=f"one of {', '.join(growth.operations())}")
     parser.add_argument(
         "--sizes", default="10,20,50,100,200", metavar="N,N,N...", help="three or more (default: 10,20,50,100,200)"
     )

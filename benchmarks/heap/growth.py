@@ -13,7 +13,18 @@ from typing import Any
 from benchmarks.heap.files import TargetError, write_atomically
 from benchmarks.heap.units import format_bytes
 
-__all__ = ["METRICS", "Growth", "GrowthError", "Law", "fit", "measure_growth", "parse_sizes", "plot", "table"]
+__all__ = [
+    "METRICS",
+    "Growth",
+    "GrowthError",
+    "Law",
+    "fit",
+    "measure_growth",
+    "operations",
+    "parse_sizes",
+    "plot",
+    "table",
+]
 
 # Fields of a heap profile: name for people, and unit.
 METRICS = {
@@ -208,13 +219,20 @@ def _by_size(operation: Any) -> Callable[[int], tuple[Any, ...]] | None:
     return lambda n: (n, *others)
 
 
+def operations() -> list[str]:
+    """Names of the suite's operations that can be set up for any size."""
+    from benchmarks.common import OPERATIONS
+
+    return [name for name, operation in OPERATIONS.items() if _by_size(operation)]
+
+
 def measure_growth(name: str, sizes: Sequence[int], *, metrics: Sequence[str] = tuple(METRICS)) -> Growth:
     """Measure an operation's heap at some sizes, with progress on stderr.
 
     Parameters
     ----------
     name : str
-        One of the suite's operations that can be set up for any size.
+        One of `operations`.
     sizes : sequence of int
         Three or more; what they count is the operation's own: see `Growth.unit`.
     metrics : sequence of str
@@ -230,8 +248,7 @@ def measure_growth(name: str, sizes: Sequence[int], *, metrics: Sequence[str] = 
 
     params = _by_size(OPERATIONS[name]) if name in OPERATIONS else None
     if params is None:
-        known = [operation.name for operation in OPERATIONS.values() if _by_size(operation)]
-        raise GrowthError(f"operation {name!r}: expected one that has a size, of {', '.join(known)}")
+        raise GrowthError(f"operation {name!r}: expected one that has a size, of {', '.join(operations())}")
     operation = OPERATIONS[name]
     for metric in metrics:
         if metric not in METRICS:

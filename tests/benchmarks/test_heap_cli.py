@@ -232,6 +232,13 @@ def test_a_profile_names_the_sizes_that_were_measured(tmp_path):
 ENVIRONMENT = {**os.environ, "PYTHONPATH": ":".join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
 
 
+def test_the_help_of_growth_names_what_has_a_size(capsys):
+    with pytest.raises(SystemExit):
+        main(["growth", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "one of embed, similarity, score, match, batch, match_many, large_match, to_dict " in said
+
+
 def test_one_thread_of_blas_counts_whatever_the_environment_says_of_none():
     """More of them, as there are by default on several cores, have buffers of their own."""
     without = {name: value for name, value in ENVIRONMENT.items() if not name.endswith("_NUM_THREADS")}
