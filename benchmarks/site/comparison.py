@@ -205,11 +205,13 @@ def _judge(series: Series, before: Measurement | None, after: Measurement | None
         return "not measured", "on neither commit"
     if after is None:
         assert before is not None
-        return ("gone", "only the commit before has it") if before.measured else ("not measured", "on neither commit")
+        return (
+            ("gone", "measured on the commit before only") if before.measured else ("not measured", "on neither commit")
+        )
     if before is None:
         if after.value is None:
             return "failed", "failed on the commit after, which alone has it"
-        return ("new", "only the commit after has it") if after.measured else ("not measured", "on neither commit")
+        return ("new", "measured on the commit after only") if after.measured else ("not measured", "on neither commit")
     if after.value is None:
         return "failed", "failed on both commits" if before.value is None else "failed on the commit after"
     if not after.measured:

@@ -69,6 +69,14 @@ def test_verdict(name, before, after, verdict):
     )
 
 
+def test_what_was_measured_once_is_not_said_to_exist_once():
+    """A run of some benchmarks leaves the others of a commit without results, too."""
+    one = quick(1.0)
+    gone, new = judge([(Series("a.B.time_run"), one, None), (Series("a.B.time_run"), None, one)])
+    assert gone.reason == "measured on the commit before only"
+    assert new.reason == "measured on the commit after only"
+
+
 @pytest.mark.parametrize(
     ("method", "after", "verdict"),
     [
