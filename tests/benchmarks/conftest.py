@@ -139,11 +139,19 @@ class Project:
         self.git("init", "-q", "-b", "main")
         conf = {
             "version": 1, "project": "made <up>", "project_url": "", "repo": ".", "branches": ["HEAD"],
+            "show_commit_url": self.configured("show_commit_url"),
             "environment_type": "existing", "plugins": [".benchmarks.site.publisher"], "hash_length": 10,
             "env_dir": ".asv/env", "results_dir": ".asv/results", "html_dir": ".asv/html",
         }  # fmt: skip
         (folder / "asv.conf.json").write_text(json.dumps(conf))
         self.benchmarks = {"version": 2}
+
+    @staticmethod
+    def configured(key):
+        """What the suite itself says in its configuration."""
+        from asv.config import Config
+
+        return getattr(Config.load(str(Path(__file__).parents[2] / "asv.conf.json")), key)
 
     def git(self, *arguments):
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]

@@ -407,6 +407,21 @@ def test_the_trends(report, view):
     report.browser.wait("return document.querySelector('.site-bar') !== null")
 
 
+def test_the_trends_lead_to_the_report_on_a_commit(report, published):
+    page = f"{report.base}/index.html#view=explore&bench=match.MatchHeap.track_peak_heap"
+    report.browser.call("/url", {"url": "about:blank"})
+    report.browser.call("/url", {"url": page})
+    link = report.browser.wait(
+        "return [...document.querySelectorAll('a')].find((one) => one.textContent === 'open commit')?.href"
+    )
+    report.browser.call("/url", {"url": link})
+    report.wait_for("summary")
+    chosen = report.browser.run("return document.querySelector('#after').selectedOptions[0].text")
+    commit = link.rpartition("=")[2]  # the page shows them by the dates of their results, which are equal here
+    assert commit in {published.commits["first"], *published.commits["middle"], published.commits["last"]}
+    assert commit[:7] in chosen
+
+
 def test_the_trends_know_which_way_is_better(from_file, published):
     """They would take more of whatever is tracked for better."""
     index = json.loads((published.site / "index.json").read_text("utf-8"))
