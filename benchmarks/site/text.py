@@ -50,8 +50,6 @@ def _figures(row: Row) -> list[str]:
 
 def change(value: float) -> str:
     """What a ratio means: a share down or up, or a factor where that says more."""
-    if abs(value - 1) < EQUAL:
-        return "unchanged"
     if value < 0.1:
         return f"{short(1 / value)} times less" if value else "none left"
     return f"{short(value)} times as much" if value > 10 else _share(1 - value)
@@ -59,7 +57,9 @@ def change(value: float) -> str:
 
 def _share(share: float) -> str:
     """How much less, or more."""
-    return f"{percent(abs(share), decimals(100 * share, 1))} {'down' if share >= 0 else 'up'}"
+    if abs(share) < EQUAL:
+        return "unchanged"
+    return f"{percent(abs(share), decimals(100 * share, 1))} {'down' if share > 0 else 'up'}"
 
 
 def _cells(row: Row) -> list[str]:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ pytest.importorskip("asv", reason="needs the extra bench")
 from benchmarks.run import conditions, profiles, suite
 from benchmarks.site import __main__ as main
 from benchmarks.site import commits, text
+from benchmarks.site.comparison import TARGETS
 
 needs_browser = pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
 
@@ -53,6 +55,11 @@ def test_an_exact_change_is_seen_however_small(before, after, figures, ratio, ch
     assert text.figures([before, after], "bytes") == figures
     assert text.ratio(after / before) == ratio
     assert text.change(after / before) == change
+
+
+def test_what_did_not_change_is_not_said_to_be_down():
+    one = replace(TARGETS[0], reached=0.0, best=0.0, worst=0.0, n_series=4)
+    assert text.target(one).startswith("peak memory: unchanged, not met; ")
 
 
 def test_the_terminal_ends_with_the_headline(project, capsys):

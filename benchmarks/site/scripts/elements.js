@@ -124,12 +124,13 @@ const decimalsOf = (difference, least) =>
 const ratioText = (ratio) => (ratio < 0.1 ? threeDigits(ratio) : decimals(ratio, decimalsOf(ratio - 1, 3)));
 
 /** How much less, or more. */
-const shareText = (share) =>
-  `${percent(Math.abs(share), decimalsOf(100 * share, 1))} ${share >= 0 ? "down" : "up"}`;
+function shareText(share) {
+  if (Math.abs(share) < EQUAL) return "unchanged";
+  return `${percent(Math.abs(share), decimalsOf(100 * share, 1))} ${share > 0 ? "down" : "up"}`;
+}
 
 /** What a ratio means: a share down or up, or a factor where that says more. */
 function changeText(ratio) {
-  if (Math.abs(ratio - 1) < EQUAL) return "unchanged";
   if (ratio < 0.1) return ratio ? `${short(1 / ratio)} times less` : "none left";
   return ratio > 10 ? `${short(ratio)} times as much` : shareText(1 - ratio);
 }
