@@ -342,6 +342,17 @@ def test_the_table_is_that_of_the_terminal(from_file, published):
     assert [[cell.replace(DASH, text.DASH) for cell in row] for row in rows] == wanted
 
 
+def test_where_in_the_code_nothing_changed(from_file, published):
+    from_file.open(before="first", after=published.commits["middle"][0][:10])
+    assert "No heap profiles of both commits were recorded" in from_file.text()
+    from_file.open()
+    from_file.browser.run(
+        "for (const { sites } of pair.hotspots) for (const one of sites) one[3] = 'unchanged'; draw()"
+    )
+    from_file.browser.wait("return document.querySelector('#content').innerText.includes('allocates more or less')")
+    assert "recorded;" not in from_file.text()
+
+
 def test_conditions(from_file, published):
     from_file.open(on="1")
     assert "numpy was 2.0, then 2.1" in from_file.text("#warnings")

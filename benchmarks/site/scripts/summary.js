@@ -181,7 +181,13 @@ function whereList() {
       "section",
       {},
       heading("Where in the code"),
-      element("p", { class: "quiet" }, "No heap profiles of both commits were recorded; `tox -e bench` records them."),
+      element(
+        "p",
+        { class: "quiet" },
+        pair.hotspots.length
+          ? "No line of code allocates more or less, in the heap profiles of the two commits."
+          : ["No heap profiles of both commits were recorded; ", element("code", {}, "tox -e bench"), " records them."],
+      ),
     );
   const items = found.map(({ spot, one: [func, file, line, status, old, now] }) =>
     element(
