@@ -205,9 +205,9 @@ def _judge(series: Series, before: Measurement | None, after: Measurement | None
         return "not measured", "on neither commit"
     if after is None:
         assert before is not None
-        return (
-            ("gone", "measured on the commit before only") if before.measured else ("not measured", "on neither commit")
-        )
+        if before.measured:
+            return "gone", "measured on the commit before only"
+        return "not measured", "on neither commit"
     if before is None:
         if after.value is None:
             return "failed", "failed on the commit after, which alone has it"

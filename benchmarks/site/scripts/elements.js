@@ -50,9 +50,7 @@ const empty = (...children) => element("div", { class: "empty" }, ...children);
 const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 // --------------------------------------------------------------------------------------------------------------------
-// Figures.
-
-// as benchmarks/site/text.py has them
+// Figures, as benchmarks/heap/units.py and benchmarks/site/text.py write them.
 
 const count = new Intl.NumberFormat("en").format;
 const forms = new Map();
@@ -67,12 +65,13 @@ function rounded(value, options) {
 
 const decimals = (value, digits) => rounded(value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const whole = (value) => rounded(value, { maximumFractionDigits: 0, useGrouping: true });
-const percent = (share, digits = 1) => `${decimals(100 * share, digits)}\u202f%`;
 
 // with an exponent below a millionth only
 const isTiny = (value, digits) => value && Math.abs(Number(value.toPrecision(digits))) < 1e-6;
 const written = (value, digits) =>
-  isTiny(value, digits) ? String(Number(value.toPrecision(digits))) : rounded(value, { maximumSignificantDigits: digits });
+  isTiny(value, digits)
+    ? String(Number(value.toPrecision(digits)))
+    : rounded(value, { maximumSignificantDigits: digits });
 const threeDigits = (value) =>
   isTiny(value, 3)
     ? value.toExponential(2)
@@ -126,7 +125,8 @@ const ratioText = (ratio) => (ratio < 0.1 ? threeDigits(ratio) : decimals(ratio,
 /** How much less, or more. */
 function shareText(share) {
   if (Math.abs(share) < EQUAL) return "unchanged";
-  return `${percent(Math.abs(share), decimalsOf(100 * share, 1))} ${share > 0 ? "down" : "up"}`;
+  const size = decimals(Math.abs(100 * share), decimalsOf(100 * share, 1));
+  return `${size}\u202f% ${share > 0 ? "down" : "up"}`;
 }
 
 /** What a ratio means: a share down or up, or a factor where that says more. */

@@ -32,7 +32,8 @@ async function drawMethod() {
     "not enough data": "Too few samples for any p-value below the limit, or a peak within the noise of its reference.",
     "not comparable": "What is measured has changed: the versions of the benchmark differ.",
     "new, gone, failed, not measured":
-      "Only one commit has a result, which a run of some benchmarks leaves too; the benchmark failed after; or neither has.",
+      "Only one commit has a result, which a run of some benchmarks leaves too; the benchmark failed after; " +
+      "or neither commit has a result.",
     "not judged": "Neither direction is better by itself, as for the mean size of allocations.",
     "peak memory of the process, net": "Less the peak of a process that only makes the inputs.",
     noise: "Half the distance of the quartiles, scaled to a standard deviation, as a share of the median.",

@@ -90,7 +90,8 @@ function rowOf([index, verdict, reason, low, high, p]) {
   const texts = figures([before, after], family.unit).map((text, side) =>
     series.failed.includes(setting.at.get(side ? pair.after : pair.before)) ? "failed" : text,
   );
-  return { index, series, family, before, after, texts, ratio, low, high, p, verdict: name, reason: pair.reasons[reason] };
+  const why = pair.reasons[reason];
+  return { index, series, family, before, after, texts, ratio, low, high, p, verdict: name, reason: why };
 }
 
 function problem(text) {
