@@ -124,7 +124,7 @@ class Ranker:
     def least_gain(self, least: float) -> float:
         """What a candidate's skills must add at least, so that its overall score may reach `least`."""
         rule = self._model.config.coherence
-        if least - rule.cap <= rule.largest_score:
+        if least - rule.cap <= rule.largest_score + SLACK:
             least = min(least, max(least - rule.cap, rule.least_score))
         extreme, share = self._model.extreme or (None, 0.0)
         if extreme is np.maximum:  # a smallest one is no larger than the mean
@@ -169,11 +169,11 @@ class Ranker:
     def _with_bonus(self, overall: Array, sizes: Codes) -> Array:
         """Bounds of the overall scores of candidates of so many skills, from those before any bonus."""
         rule = self._model.config.coherence
+        overall += SLACK  # first, so that rounding takes the bonus from nobody
         # distinct pairs of domains over all pairs: what the harmony can be at most
         room = self._n_domain * np.minimum(sizes, len(DOMAINS)) / (sizes * len(self._bounds))
         bonus = (room > rule.harmony_above) & (overall >= rule.least_score)
         overall[bonus] = np.maximum(overall[bonus], np.minimum(overall[bonus], rule.largest_score) + rule.cap)
-        overall += SLACK
         return overall
 
     def _overall(self, bounds: Array) -> Array:

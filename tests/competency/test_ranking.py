@@ -146,6 +146,55 @@ def test_no_score_is_above_its_bound(seed, strategy, config, scales):
     assert all(gain >= ranker.least_gain(score) for gain, score in zip(sums.tolist(), scores.tolist(), strict=True))
 
 
+class OfName:
+    """An embedder of names that end with two cosines, those to the first two of three directions."""
+
+    dim, fingerprint = 3, "of name"
+
+    def embed(self, names):
+        cosines = np.array([[float(text) for text in name.split()[-2:]] for name in names])
+        return np.column_stack([cosines, np.sqrt(1 - (cosines**2).sum(axis=1))]).astype(np.float32)
+
+
+def of_name(*names):
+    return [Skill(name, ProficiencyLevel(1, 1), "hr") for name in names]
+
+
+def bonus_at(score, base, bonus):
+    """All that is dissimilar scores `base`; a score that is exactly `score` has a bonus."""
+    return ScoringConfig(
+        dissimilar=Dissimilar(below=0.3, far_below=0.3, far_base=base, near_base=0, level_weight=0),
+        coherence=Coherence(1, 0, 0, least_score=score, largest_score=score, base=bonus, cap=bonus),
+    )
+
+
+@pytest.mark.parametrize("n_required", [9, 12, 54])
+def test_a_score_that_reaches_the_bonus_by_rounding_alone(n_required):
+    job = of_name("1 0", *(f"{i} 0 1" for i in range(1, n_required)))
+    dissimilar, others = of_name("0.2 0.2"), of_name("0.99 0")  # which score more without a bonus
+    pool = CandidatePool.build([*((str(i), others) for i in range(100)), ("last", dissimilar)], OfName())
+    no_bonus = SkillMatcher(OfName(), config=bonus_at(0.0, 0.05, 0.0))
+    matcher = SkillMatcher(OfName(), config=bonus_at(no_bonus.match(job, dissimilar).overall_score, 0.05, 0.3))
+    order, scores = by_match(matcher, job, pool)
+    assert order[0] == 100
+    ranking = matcher.rank(job, pool, 1)
+    assert (ranking.ids, ranking.scores.tolist()) == (("last",), [scores[100]])
+
+
+@pytest.mark.parametrize(("base", "bonus"), [(0.21, 0.2), (0.16, 0.38), (0.08, 0.3)])
+def test_a_bonus_that_subtraction_does_not_take_away_again(base, bonus):
+    assert (base + bonus) - bonus > base
+    matcher = SkillMatcher(OfName(), config=bonus_at(base, base, bonus))
+    rest = of_name(*(f"0.0{i} 0" for i in range(1, 60)))  # so that few names are usual
+    candidates = [("first", of_name("0.1 0", "0.001 0"))]
+    likely = of_name("0.2999 0")  # at first sight
+    candidates += [(str(i), [*likely, rest[i % len(rest)]]) for i in range(1030)]
+    pool = CandidatePool.build(candidates, matcher.embedder)
+    job = of_name("1 0")
+    assert len(set(by_match(matcher, job, pool)[1])) == 1
+    assert matcher.rank(job, pool, 1).ids == ("first",)
+
+
 @pytest.mark.parametrize("n_required", [1, 32, 33, 70])
 @pytest.mark.parametrize("dim", [16, 2000])
 def test_a_code_stands_for_an_interval_that_the_similarity_lies_in(n_required, dim):
