@@ -63,7 +63,7 @@ class BetaPrior:
     largest_share : float
         Elsewhere the variance is this share of ``mu (1 - mu)``, the largest that a Beta can have; below 1.
     edge_near, edge_far : float
-        A ratio of 0 is ``Beta(edge_near, edge_far)``, a ratio of 1 ``Beta(edge_far, edge_near)``.
+        A ratio of 0 is ``Beta(edge_near, edge_far)``, a ratio of 1 ``Beta(edge_far, edge_near)``; 1e-6 to 1e12.
     """
 
     variance: float = 0.05
@@ -74,6 +74,7 @@ class BetaPrior:
     def __post_init__(self) -> None:
         _check_numbers(self, 1e-6)
         _check_numbers(self, 1e-6, 0.999, only=("largest_share",))
+        _check_numbers(self, 1e-6, 1e12, only=("edge_near", "edge_far"))  # of much larger ones products overflow
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,8 @@ def test_defaults_are_the_model():
     [
         (lambda: BetaPrior(variance=0), r"BetaPrior.variance 0: "),
         (lambda: BetaPrior(largest_share=1.0), r"BetaPrior.largest_share 1.0: "),
+        (lambda: BetaPrior(edge_near=1e13), r"BetaPrior.edge_near 10000000000000.0: expected a number in \[1e-06, 1"),
+        (lambda: BetaPrior(edge_far=1e308), r"BetaPrior.edge_far 1e\+308: "),
         (lambda: Dissimilar(below=math.nan), r"Dissimilar.below nan: "),
         (lambda: Dissimilar(margin="0.1"), r"Dissimilar.margin '0.1': "),
         (lambda: Mixture(least_weight=0), r"Mixture.least_weight 0: "),
@@ -204,6 +206,21 @@ def test_no_accepted_constants_lead_beyond_0_or_1(config, strategy, similarities
         assert (scores >= -rounding).all()
         assert (scores <= 1 + rounding).all()
     assert (result.pairwise_scores <= 1 + rounding).all()
+
+
+@pytest.mark.parametrize("near", [1e-6, 1.0, 1e12])
+@pytest.mark.parametrize("far", [1e-6, 1.0, 1e12])
+def test_the_most_extreme_ends_that_a_level_may_have(near, far):
+    config = ScoringConfig(beta=BetaPrior(edge_near=near, edge_far=far), mixture=Mixture(lower=0, upper=1))
+    required = [Skill("a", ProficiencyLevel(1, 2))]
+    for value, mean in [(0, near / (near + far)), (2, far / (near + far))]:
+        offered = [Skill("b", ProficiencyLevel(value, 2))]
+        result = SkillMatcher(config=config).match(required, offered, similarities=[[0.6]])
+        assert result.mean == pytest.approx(mean)
+        assert result.variance == pytest.approx(mean * (1 - mean) / (near + far + 1), abs=1e-9)
+        ((lower, upper),) = result.interval
+        assert 0 <= lower <= mean + 1e-6
+        assert mean - 1e-6 <= upper <= 1
 
 
 def test_frozen():
