@@ -366,7 +366,7 @@ class ScoringConfig:
                 for similarity in (low, high):
                     _check_value(name, band.base + band.slope * (similarity - band.origin), similarity, most)
         rest = self.bonus[-1].above
-        if rest > below:
+        if rest >= below:
             _check_value("lowest_bonus", min(self.lowest_bonus.square * rest**2, self.lowest_bonus.cap), rest)
         for pair, _, high in _intervals(self.pair, -1.0):
             # negative where the similarity is: nothing is taken from that
@@ -388,10 +388,9 @@ def _intervals(bands: tuple[Any, ...], least: float) -> Iterator[tuple[Any, floa
     """Bands with the lowest and the highest similarity from `least` to 1 that each decides about."""
     high = 1.0
     for band in bands:
-        low = max(band.above, least)
-        if low < high:
-            yield band, low, high
-            high = low
+        if band.above < high and high >= least:  # both may be the same: a limit belongs to the band below it
+            yield band, max(band.above, least), high
+            high = band.above
 
 
 def _check_value(name: str, value: float, similarity: float, most: float = 1.0) -> None:

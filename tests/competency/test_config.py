@@ -36,6 +36,9 @@ CANDIDATE = [
 SIMILARITIES = [[0.95, 0.6, 0.3, 0.25], [0.5, 0.55, 0.2, 0.1], [0.2, 0.4, 0.1, 0.05]]
 COHERENT = [[0.66, 0.66, 0.66, 0.9]] * 3
 
+HALF = {"dissimilar": Dissimilar(below=0.5, near_base=0.3)}
+NEARLY_ALL = {"dissimilar": Dissimilar(below=1, near_base=0.8)}
+
 
 def figures(config=None, strategy="default", similarities=SIMILARITIES):
     result = SkillMatcher(strategy=strategy, config=config).match(REQUIRED, CANDIDATE, similarities=similarities)
@@ -148,6 +151,25 @@ def test_defaults_are_the_model():
         (
             lambda: ScoringConfig(pair=(PairBand(-math.inf, 0.3, 0.5, 0.5),)),
             r"ScoringConfig.pair 1.3 at similarity 1: expected at most 1",
+        ),
+        # at one similarity alone: a limit belongs to the band below it
+        (
+            lambda: ScoringConfig(
+                lowest_bonus=LowestBonus(square=10, cap=2), bonus=(LinearBand(0.5, base=1.0),), **HALF
+            ),
+            r"ScoringConfig.lowest_bonus 2 at similarity 0.5: expected at most 1",
+        ),
+        (
+            lambda: ScoringConfig(bonus=(LinearBand(0.5, base=1.0), LinearBand(0.3, base=1.0, slope=1.0)), **HALF),
+            r"ScoringConfig.bonus 1.5 at similarity 0.5: expected at most 1",
+        ),
+        (
+            lambda: ScoringConfig(boost=(LinearBand(-math.inf, base=0, slope=1, origin=2),), **NEARLY_ALL),
+            r"ScoringConfig.boost -1 at similarity 1: expected at least 0",
+        ),
+        (
+            lambda: ScoringConfig(pair=(PairBand(-1.0, 0.3, 0.3, 0.3), PairBand(-math.inf, 0.6, 0.0, 0.6))),
+            r"ScoringConfig.pair 1.2 at similarity -1: expected at most 1",
         ),
         (lambda: ScoringConfig(domain=(DomainBand(0.3, 1),)), r"ScoringConfig.domain last above 0.3: expected -inf"),
     ],
