@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency.embedding import Embedder, embed
-from competency.errors import ClusterError, CompetencyError, ConfigError, PoolError, each, shown
+from competency.errors import ClusterError, CompetencyError, ConfigError, PoolError, as_integer, each, shown
 from competency.files import reason
 from competency.matcher import SkillMatcher, skill_list
 from competency.partitions import missing
 from competency.pool import CandidatePool
-from competency.ranking import Ranking, carriers, check_top, parse_budget
+from competency.ranking import Ranking, carriers, parse_budget, parse_top
 from competency.result import MatchResult
 from competency.skills import Skill
 
@@ -84,10 +84,10 @@ class Partitions:
         return self._of_best(position)[1].candidate
 
     def _of_best(self, position: int) -> tuple[str, MatchResult]:
-        try:
-            return self._best[position]
-        except KeyError:
-            raise PoolError(f"position {shown(position)}: expected one of the best candidates'") from None
+        place = as_integer(position)
+        if place is None or place not in self._best:
+            raise PoolError(f"position {shown(position)}: expected one of the best candidates'")
+        return self._best[place]
 
     def locate(self, position: int) -> tuple[str, int]:
         """The address of the pool that has a candidate, and the candidate's position in it.
@@ -97,11 +97,12 @@ class Partitions:
         PoolError
             Where there is no such position.
         """
-        if not hasattr(position, "__index__") or not 0 <= position < len(self):
+        number = as_integer(position)
+        if number is None or not 0 <= number < len(self):
             raise PoolError(f"position {shown(position)}: expected 0 to {len(self) - 1}")
         starts = list(accumulate(self.sizes, initial=0))
-        place = bisect_right(starts, position) - 1
-        return self.addresses[place], int(position) - starts[place]
+        place = bisect_right(starts, number) - 1
+        return self.addresses[place], number - starts[place]
 
 
 @dataclass(frozen=True, eq=False)
@@ -333,16 +334,16 @@ def rank(
     send: use only clusters whose every member is trusted, over TLS where the network is not. Pools are not unpickled.
     """
     required = skill_list("required", required)
-    if top is None:
+    n_top = parse_top(top)
+    if n_top is None:
         raise ConfigError("top None: expected an integer of 1 or more; everyone is ranked on one machine only")
-    check_top(top)
     parse_budget(memory_budget)
     addresses = _addresses(pools)
     _require_extra()
     local = SkillMatcher(
         JobEmbedder(matcher.embedder, [skill.name for skill in required]), matcher.strategy, matcher.config
     )
-    job = _Job(local, required, top, memory_budget, skip_damaged)
+    job = _Job(local, required, n_top, memory_budget, skip_damaged)
     best = _compute(job, addresses, client, progress)
     if len(best.left_out) == len(addresses):
         raise PoolError(f"none of {len(addresses)} pools can be ranked; the first: {best.left_out[0].reason}")

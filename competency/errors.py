@@ -1,5 +1,6 @@
 """The errors that bad input raises."""
 
+import operator
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -60,6 +61,14 @@ def shown(value: object, limit: int = 60) -> str:
     except (ValueError, RecursionError):  # an integer of more digits than Python prints; brackets nested too deep
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def as_integer(value: object) -> int | None:
+    """An integer, of Python or numpy, as a plain one; None for all else, also for a bool."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def each(what: str, values: Iterable[_T], expected: str, error: type[CompetencyError] = SkillError) -> Iterator[_T]:

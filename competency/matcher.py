@@ -22,10 +22,10 @@ from competency.ranking import (
     all_candidates,
     best_candidates,
     carriers,
-    check_top,
     group_plan,
     name_codes,
     parse_budget,
+    parse_top,
 )
 from competency.result import MatchResult
 from competency.scoring import LARGEST_SIMILARITY, Model, Scores, check_strategy
@@ -284,7 +284,7 @@ class SkillMatcher:
         budget: float,
         progress: Callable[[int, int], None] | None,
     ) -> Iterator[Ranking]:
-        self._check_rankable(pool, top)
+        top = self._checked_top(top, pool)
 
         def report(done: int, n_jobs: int) -> Callable[[int], None] | None:
             if progress is None:
@@ -338,15 +338,17 @@ class SkillMatcher:
     ) -> Plan:
         """How `rank` would go about it, and the heap that it would take; parameters and errors as there."""
         lengths = [len(skill_list("required", required))]
-        self._check_rankable(pool, top)
+        top = self._checked_top(top, pool)
         _, plan = group_plan(pool, lengths, top, parse_budget(memory_budget), explain)
         return plan
 
-    def _check_rankable(self, pool: CandidatePool, top: int | None) -> None:
+    def _checked_top(self, top: int | None, pool: CandidatePool) -> int | None:
+        """`top` as a plain integer, where the pool can be ranked."""
         if not isinstance(pool, CandidatePool):
             raise PoolError(f"pool {shown(pool)}: expected a CandidatePool")
-        check_top(top)
+        top = parse_top(top)
         pool.check_embedder(self.embedder)
+        return top
 
     def _results_pooled(
         self, job: Skills, ranker: Ranker, positions: Codes, skills_of: Callable[[int], Skills]

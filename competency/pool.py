@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import operator
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from competency import pool_file
 from competency.domains import DOMAINS, classify
 from competency.embedding import Embedder, default_embedder
-from competency.errors import CompetencyError, PoolError, SkillError, each, shown
+from competency.errors import CompetencyError, PoolError, SkillError, as_integer, each, shown
 from competency.names import normalise
 from competency.pool_builder import MAX_LEVEL, PoolBuilder, check_described
 from competency.records import JsonLines, ParquetRows, Records
@@ -512,11 +511,8 @@ class CandidatePool:
 
     def _checked(self, what: str, value: int, length: int) -> int:
         """A place as a plain integer, where there is one."""
-        try:
-            place = operator.index(value)
-        except TypeError:
-            place = -1
-        if not 0 <= place < length:
+        place = as_integer(value)
+        if place is None or not 0 <= place < length:
             raise PoolError(f"{self._where}: {what} {shown(value)}: expected 0 to {length - 1}")
         return place
 

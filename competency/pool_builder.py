@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from competency import strict_json
 from competency.domains import DOMAINS
 from competency.embedding import Embedder, embed
-from competency.errors import CompetencyError, EmbedderError, PoolError, SkillError, shown
+from competency.errors import CompetencyError, EmbedderError, PoolError, SkillError, as_integer, shown
 from competency.skills import Skill
 
 __all__ = ["MAX_LEVEL", "PoolBuilder", "check_described"]
@@ -35,7 +35,7 @@ def check_described(embedder: Embedder) -> None:
     if not (hasattr(embedder, "dim") and hasattr(embedder, "fingerprint")):
         raise EmbedderError(f"embedder {shown(embedder)}: expected an object with dim, fingerprint and embed")
     who, dim, fingerprint = f"embedder {type(embedder).__name__}", embedder.dim, embedder.fingerprint
-    if not isinstance(dim, int) or isinstance(dim, bool) or dim < 1:
+    if (as_integer(dim) or 0) < 1:
         raise EmbedderError(f"{who} has dim {shown(dim)}: expected an integer of 1 or more")
     if not isinstance(fingerprint, str) or len(fingerprint) > _MAX_FINGERPRINT:
         raise EmbedderError(

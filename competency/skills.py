@@ -1,12 +1,11 @@
 """Skills as people state them: a name, a proficiency level and a domain."""
 
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from competency.domains import SkillDomain, as_domain, classify
-from competency.errors import SkillError, shown
+from competency.errors import SkillError, as_integer, shown
 from competency.names import normalise
 
 __all__ = ["MAX_NAME_LENGTH", "ProficiencyLevel", "Skill"]
@@ -15,12 +14,10 @@ MAX_NAME_LENGTH = 1_000
 
 
 def _integer(what: str, value: object) -> int:
-    if not isinstance(value, bool):
-        try:
-            return operator.index(value)  # type: ignore[arg-type]
-        except TypeError:
-            pass
-    raise SkillError(f"{what} {shown(value)}: expected an integer")
+    number = as_integer(value)
+    if number is None:
+        raise SkillError(f"{what} {shown(value)}: expected an integer")
+    return number
 
 
 class _Ratio:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from competency.errors import EmbedderError, shown
+from competency.errors import EmbedderError, as_integer, shown
 from competency.names import normalise
 
 __all__ = ["MAX_DIM", "HashingEmbedder"]
@@ -50,9 +50,10 @@ class HashingEmbedder:
     """
 
     def __init__(self, dim: int = 512) -> None:
-        if not isinstance(dim, int) or isinstance(dim, bool) or not 1 <= dim <= MAX_DIM:
+        number = as_integer(dim)
+        if number is None or not 1 <= number <= MAX_DIM:
             raise EmbedderError(f"dim {shown(dim)}: expected an integer of 1 to {MAX_DIM:,}")
-        self._dim = dim
+        self._dim = number
 
     @property
     def dim(self) -> int:

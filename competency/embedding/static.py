@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from competency.embedding import weights as weights_file
 from competency.embedding.tokens import buckets, pairs, words
 from competency.embedding.weights import Weights
-from competency.errors import EmbedderError, shown
+from competency.errors import EmbedderError, as_integer, shown
 
 __all__ = ["CacheInfo", "StaticEmbedder", "default_embedder"]
 
@@ -61,11 +61,12 @@ class StaticEmbedder:
     """
 
     def __init__(self, weights: str | os.PathLike[str] | Weights | None = None, *, cache_size: int = 8192) -> None:
-        if not isinstance(cache_size, int) or isinstance(cache_size, bool) or cache_size < 0:
+        size = as_integer(cache_size)
+        if size is None or size < 0:
             raise EmbedderError(f"cache_size {shown(cache_size)}: expected an integer of 0 or more")
         self._given = _WEIGHTS if weights is None else weights
         self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
-        self._cache_size = cache_size
+        self._cache_size = size
         self._hits = self._misses = 0
         self._lock = threading.Lock()
         self._expected: str | None = None  # checksum of the weights, where it is known before they are read

@@ -9,7 +9,7 @@ runs on its own rows.
 
 from competency.ranking.codes import Bands, name_codes
 from competency.ranking.passes import all_candidates, best_candidates
-from competency.ranking.plan import Plan, Sizes, check_top, group_plan, parse_budget
+from competency.ranking.plan import Plan, Sizes, group_plan, parse_budget, parse_top
 from competency.ranking.ranker import Ranker
 from competency.ranking.results import Carrier, Ranked, Ranking, carriers
 
@@ -24,8 +24,8 @@ __all__ = [
     "all_candidates",
     "best_candidates",
     "carriers",
-    "check_top",
     "group_plan",
     "name_codes",
     "parse_budget",
+    "parse_top",
 ]

@@ -12,13 +12,13 @@ from itertools import accumulate
 import numpy as np
 
 from competency.domains import DOMAINS
-from competency.errors import ConfigError, shown
+from competency.errors import ConfigError, as_integer, shown
 from competency.pool import CandidatePool
 from competency.proficiency import MOST_LEVELS
 from competency.scoring import MOST_CELLS
 from competency.similarity import vectors_at_a_time
 
-__all__ = ["Plan", "Sizes", "check_top", "group_plan", "parse_budget"]
+__all__ = ["Plan", "Sizes", "group_plan", "parse_budget", "parse_top"]
 
 NAMES = 256  # whose codes are made at one time
 ITEMS = 8192  # whose gains are looked up together
@@ -66,10 +66,12 @@ class Plan:
     peak_bytes: int
 
 
-def check_top(top: int | None) -> None:
-    """Raise `ConfigError` where it is no number of candidates that can be asked for."""
-    if top is not None and (not isinstance(top, int) or isinstance(top, bool) or top < 1):
+def parse_top(top: int | None) -> int | None:
+    """How many candidates are asked for, as a plain integer; `ConfigError` where it is no such number."""
+    number = as_integer(top)
+    if top is not None and (number is None or number < 1):
         raise ConfigError(f"top {shown(top)}: expected an integer of 1 or more, or None")
+    return number
 
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -85,8 +87,9 @@ def parse_budget(budget: int | str | None) -> float:
     """
     if budget is None:
         return math.inf
-    if isinstance(budget, int) and not isinstance(budget, bool) and budget > 0:
-        return min(budget, sys.maxsize)  # more is no float, perhaps
+    number = as_integer(budget)
+    if number is not None and number > 0:
+        return min(number, sys.maxsize)  # more is no float, perhaps
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", budget.lower()) if isinstance(budget, str) else None
     if match is None or match[2] not in _UNITS or float(match[1]) == 0:
         raise ConfigError(f"memory_budget {shown(budget)}: expected a number of bytes, or text such as '256 MB'")
