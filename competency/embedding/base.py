@@ -71,7 +71,9 @@ def _who(embedder: Embedder) -> str:
 
 def _check_lengths(who: str, names: Sequence[str], vectors: NDArray[np.float32], lengths: NDArray[np.float32]) -> None:
     for name, vector, length in zip(names, vectors, lengths.tolist(), strict=True):
-        if not math.isfinite(length):
+        if abs(length - 1) <= _LENGTH_TOLERANCE or not vector.any():
+            continue
+        exact = float(np.linalg.norm(vector.astype(np.float64)))  # whose square float32 may not hold
+        if not math.isfinite(exact):
             raise EmbedderError(f"{who} returned a value that is not finite for {shown(name)}: expected finite values")
-        if abs(length - 1) > _LENGTH_TOLERANCE and vector.any():
-            raise EmbedderError(f"{who} returned length {length:.4g} for {shown(name)}: expected 1 or all zeros")
+        raise EmbedderError(f"{who} returned length {exact:.4g} for {shown(name)}: expected 1 or all zeros")

@@ -126,10 +126,12 @@ class Broken:
         (np.array([[np.inf, 0]], np.float32), "not finite for 'Python'"),
         (np.array([[0.5, 0]], np.float32), "returned length 0.5 for 'Python'"),
         (np.array([[1.002, 0]], np.float32), "returned length 1.002 for 'Python'"),
+        (np.array([[3e30, 4e30]], np.float32), r"returned length 5e\+30 for 'Python'"),
+        (np.array([[3e-30, 4e-30]], np.float32), "returned length 5e-30 for 'Python'"),
     ],
 )
 def test_vectors_that_are_no_embeddings(vectors, named):
-    with pytest.raises(EmbedderError, match=f"^embedder Broken .*{named}.*expected "):
+    with np.errstate(over="ignore"), pytest.raises(EmbedderError, match=f"^embedder Broken .*{named}.*expected "):
         embed(Broken(vectors), ["Python"])
 
 
