@@ -45,12 +45,13 @@ def embed(embedder: Embedder, names: Sequence[str]) -> NDArray[np.float32]:
     EmbedderError
         Where the shape, dtype or length of the vectors is not what `Embedder` promises, or a value is not finite.
     """
-    vectors: Any = embedder.embed(names)
-    if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32:
-        kind = vectors.dtype if isinstance(vectors, np.ndarray) else type(vectors).__name__
+    returned: Any = embedder.embed(names)
+    if not isinstance(returned, np.ndarray) or returned.dtype != np.float32:
+        kind = returned.dtype if isinstance(returned, np.ndarray) else type(returned).__name__
         raise EmbedderError(f"{_who(embedder)} returned {kind}: expected an array of float32")
-    if vectors.shape != (len(names), embedder.dim):
-        raise EmbedderError(f"{_who(embedder)} returned shape {vectors.shape}: expected {(len(names), embedder.dim)}")
+    if returned.shape != (len(names), embedder.dim):
+        raise EmbedderError(f"{_who(embedder)} returned shape {returned.shape}: expected {(len(names), embedder.dim)}")
+    vectors: NDArray[np.float32] = np.ascontiguousarray(returned)  # products of other layouts round differently
     squares: NDArray[np.floating] = np.matmul(vectors[:, None], vectors[..., None]).ravel()
     # rows that are off by rounding alone stay as they are: mostly all, and then nothing is copied
     off = squares - _ONE

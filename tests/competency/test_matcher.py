@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from competency import (
+    CandidatePool,
     ConfigError,
     EmbedderError,
     HashingEmbedder,
@@ -223,6 +224,42 @@ def test_match_many_gives_the_answers_of_match_to_the_last_bit(seed, strategy):
         assert result.overall_score == alone.overall_score
         for field in ("probability", "mean", "variance", "interval", "similarities", "pairwise_scores"):
             np.testing.assert_array_equal(getattr(result, field), getattr(alone, field))
+
+
+def reversed_rows(vectors):
+    return vectors[::-1].copy()[::-1]
+
+
+def every_other_column(vectors):
+    return vectors.repeat(2, axis=1)[:, ::2]
+
+
+class LaidOut(HashingEmbedder):
+    """An embedder whose vectors lie in memory as `layout` puts them."""
+
+    def __init__(self, layout):
+        super().__init__(31)
+        self._layout = layout
+
+    def embed(self, names):
+        return self._layout(super().embed(names))
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, reversed_rows, every_other_column])
+def test_the_layout_of_vectors_does_not_matter_to_the_last_bit(layout):
+    plain, matcher = SkillMatcher(HashingEmbedder(31)), SkillMatcher(LaidOut(layout))
+    jobs = [[skill(f"skill {i}") for i in range(n)] for n in (1, 3, 34)]
+    candidates = [[skill(f"skills {i} {n}", i % 6) for i in range(n)] for n in (2, 20, 50)]
+    pairs = [(job, candidate) for job in jobs for candidate in candidates]
+    pool = CandidatePool.build(((str(len(candidate)), candidate) for candidate in candidates), matcher.embedder)
+    expected = [plain.match(*pair).to_dict() for pair in pairs]
+    assert [matcher.match(*pair).to_dict() for pair in pairs] == expected
+    assert [result.to_dict() for result in matcher.match_many(pairs)] == expected
+    for job in jobs:
+        ranking = matcher.rank(job, pool)
+        assert [matcher.match(job, result.candidate).overall_score for result in ranking.results] == list(
+            ranking.scores
+        )
 
 
 def test_a_large_stack_is_cut():
