@@ -4,6 +4,8 @@ import operator
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+import numpy as np
+
 __all__ = [
     "ClusterError",
     "CompetencyError",
@@ -66,7 +68,7 @@ def shown(value: object, limit: int = 60) -> str:
 def as_integer(value: object) -> int | None:
     """An integer, of Python or numpy, as a plain one; None for all else, also for a bool."""
     try:
-        return None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+        return None if isinstance(value, bool | np.bool_) else operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         return None
 
