@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -73,6 +74,8 @@ def parse_top(top: int | None) -> int | None:
         raise ConfigError(f"top {shown(top)}: expected an integer of 1 or more, or None")
     return number
 
+
+_Size = TypeVar("_Size", float, "np.ndarray[Any, Any]")
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
@@ -154,7 +157,7 @@ class Sizes:
         adding = (8 if self.by_item else 12) * skills + (20 + 4 * n_jobs) * in_block + 12 * noted
         by_bytes = min(BY_BYTES, noted)
         bounding = (104 + 10 * self._n_required) * by_bytes + _BUFFERS
-        closely = self._largest(stack, min(noted, AT_ONCE), self.of_one_bound, self._of_bounds, certain)
+        closely = self._closely(stack, min(noted, AT_ONCE), certain)
         exactly = self._exactly(stack, max(self._n_top, FEW), AT_ONCE, certain)
         settling = (28 + 4 * n_jobs) * in_block + 20 * noted + max(bounding, 16 * by_bytes + max(closely, exactly))
         return others + max(adding, settling)
@@ -283,17 +286,27 @@ class Sizes:
         summing = 8 * cells + rows * (48 * n_level + 320) + moments
         return _OF_CALL + 64 * n * size + max(products, mixing, summing)
 
-    def of_one_bound(self, size: int) -> int:
-        """What bounding one candidate by all its similarities and levels takes."""
-        n_required, n_band = self._n_required, self._n_band
-        summing = n_required * (17 * size + 16 * n_band) + 8 * n_band * size
-        return 16 * size + max(25 * n_required * size, summing, n_required * (24 * n_band + 90))
+    def of_one_bound(self, size: _Size) -> _Size:
+        """What bounding a candidate of so many skills by all its similarities and levels takes."""
+        return self._of_bounds(size, 1)
 
-    def _of_bounds(self, size: int, n: int) -> float:
-        """What bounding candidates by all their similarities and levels takes."""
-        skills = n * size
-        banding = skills * (17 * self._n_required + 9 * self._n_band) + 8 * min(skills * self._n_band, _BUFFERED)
-        return _OF_CALL + max(n * self.of_one_bound(size), 16 * skills + banding)
+    def _of_bounds(self, n_entry: _Size, n: int) -> _Size:
+        """What bounding candidates closely takes, who have so many skills in all."""
+        n_required, n_band = self._n_required, self._n_band
+        gathering = n_entry * (25 * n_required + 20)
+        summing = n_entry * (16 * n_required + 44) + 16 * n * n_required * n_band
+        bounding = n_entry * 12 + n * n_required * (24 * n_band + 90)
+        most: _Size = np.maximum(np.maximum(gathering, summing), bounding)
+        return most
+
+    def _closely(self, stack: int, n: int, certain: bool) -> float:
+        """What bounding so many candidates closely takes, unless these are cut into stacks."""
+        lengths, numbers = self._pool.list_lengths
+        mean = len(self._pool.items) / len(self._pool)
+        deviation = math.sqrt(float(((lengths - mean) ** 2).dot(numbers)) / len(self._pool))
+        n_entry = n * self._pool.most_skills if certain else n * mean + 2 * math.sqrt(n) * deviation
+        largest = max(stack, float(self.of_one_bound(self._pool.most_skills)))
+        return _OF_CALL + min(float(self._of_bounds(n_entry, n)), largest)
 
     def of_one_closely(self, size: int) -> int:
         """What scoring one candidate by the similarities of all names takes."""

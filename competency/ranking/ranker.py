@@ -186,7 +186,17 @@ class Ranker:
 
     def closer_bounds(self, positions: Codes) -> Array:
         """Upper bounds of the overall scores of some candidates, by all their similarities and levels."""
-        return self._in_stacks(positions, self._bound_closely, self._sizes.of_one_bound, lambda _: AT_ONCE)
+        starts = self.pool.offsets[positions]
+        sizes = self.pool.offsets[positions + 1] - starts
+        ends = np.add.accumulate(self._sizes.of_one_bound(sizes))  # in bytes of heap
+        bounds = np.empty(len(positions))
+        start = done = 0
+        while start < len(positions):
+            last = min(int(ends.searchsorted(done + self.plan.stack_bytes, side="right")), start + AT_ONCE)
+            some = slice(start, max(last, start + 1))
+            bounds[some] = self._bound_closely(starts[some], sizes[some])
+            start, done = some.stop, ends[some.stop - 1]
+        return bounds
 
     def score(self, positions: Codes) -> Array:
         """Overall scores of some candidates, as `SkillMatcher.match` computes them."""
@@ -254,24 +264,29 @@ class Ranker:
             n_required=np.full(n_pair, named.shape[1]),
         )
 
-    def _bound_closely(self, items: NDArray[np.int32]) -> Array:
+    def _bound_closely(self, starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> Array:
         """Upper bounds by weights that lie between those of the two ends of a code's interval.
 
         A weighted mean is highest where all values above a certain one have their highest weight, and all others their
         least: every band of levels is tried as that one.
         """
-        n_pair, size = items.shape
+        first = np.add.accumulate(sizes) - sizes  # entry of each candidate
+        places = (starts - first).repeat(sizes)
+        places += np.arange(len(places))
+        items = self.pool.items.take(places)
+        del places
+        codes = self._codes.take(self.pool.item_name.take(items), axis=0)
+        best = np.maximum.reduceat(codes, first, axis=0)
         n_band = len(self._bands.weights)
         band = self._bands.of_level.take(self.pool.item_columns.level.take(items))
-        codes = self._codes.take(self.pool.item_name.take(items), axis=0)
-        best = _largest(codes)
-        weights = self._bands.weights.take(codes + (256 * band)[:, :, None])
-        of_band = (band[:, None] == np.arange(n_band)[:, None]).astype(np.float64)
-        # least weights of the bands, and what they may be more, shape (n_pair, n_band, n_required)
-        sums = np.matmul(of_band, weights.view(np.float64).reshape(n_pair, size, -1)).reshape(n_pair, n_band, -1, 2)
-        del codes, weights, of_band
+        weights = self._bands.weights.take(codes + (256 * band)[:, None])
+        del codes
+        band += np.arange(0, n_band * len(sizes), n_band).repeat(sizes)
+        # least weights of the bands, and what they may be more, shape (n_candidate, n_band, n_required)
+        sums = _sums_of_rows(weights.view(np.float64), band, n_band * len(sizes)).reshape(len(sizes), n_band, -1, 2)
+        del weights
         least, more = sums[..., 0], sums[..., 1]
-        # what each band adds to the sums, shape (n_band, n_pair, n_required)
+        # what each band adds to the sums, shape (n_band, n_candidate, n_required)
         highest = self._highest.take(self._first_column.take(best) + np.arange(self.n_required), axis=1)
         weight = np.add.reduce(least, axis=1)
         total = np.einsum("plr,lpr->pr", least, highest)
@@ -283,7 +298,7 @@ class Ranker:
         rules = self._rules.take(best, axis=1)
         # one number each: it is of the mean where the skill is the same, and else of what the other two come to
         bounds = self._model.bound_probabilities(rules, most, most, most, self._required.threshold)
-        return self._with_bonus(self._overall(bounds.T), np.full(n_pair, size))
+        return self._with_bonus(self._overall(bounds.T), sizes)
 
     def _score_exactly(self, items: NDArray[np.int32]) -> Scores:
         names = self.pool.item_name.take(items).astype(np.intp)
@@ -302,10 +317,10 @@ class Ranker:
         del similarities
         pair = np.arange(n_pair)
         n_level, n_group = len(candidates.levels.ratio), candidates.domain_of_group.shape[1]
-        of_domain = _sums_of_rows(cells, candidates.group * n_pair + pair[:, None], n_group)
+        of_domain = _sums_of_rows(cells, candidates.group * n_pair + pair[:, None], n_group * n_pair)
         main = _first_largest(of_domain.reshape(n_group, n_pair, n_required))
         del of_domain
-        weights = _sums_of_rows(cells, candidates.level * n_pair + pair[:, None], n_level)
+        weights = _sums_of_rows(cells, candidates.level * n_pair + pair[:, None], n_level * n_pair)
         del cells
         table = moments(self._required.thresholds, candidates.levels).take(self._required.threshold_code, axis=2)
         sums = np.einsum("lpr,lkr->kpr", weights.reshape(-1, n_pair, n_required), table)
@@ -352,9 +367,8 @@ def _first_largest(layers: Array) -> NDArray[np.int8]:
 
 
 def _sums_of_rows(cells: Array, places: Codes, n_sum: int) -> Array:
-    """Sums of rows: row `i` counts for row ``places.flat[i]`` of ``n_sum * len(places)``."""
+    """Sums of rows: row `i` counts for row ``places.flat[i]`` of `n_sum`."""
     n_row = len(cells)
-    shape = (n_sum * len(places), n_row)
     ones, starts = np.ones(n_row), np.arange(n_row + 1)
-    sums: Array = csc_array((ones, places.ravel(), starts), shape=shape) @ cells
+    sums: Array = csc_array((ones, places.ravel(), starts), shape=(n_sum, n_row)) @ cells
     return sums
