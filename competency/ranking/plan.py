@@ -7,7 +7,7 @@ import sys
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any, TypeVar
 
 import numpy as np
@@ -58,7 +58,9 @@ class Plan:
         Heap that candidates who are scored in full together may take; a single one may take more.
     peak_bytes : int
         Predicted high-water mark of the heap, without mapped files and what a library for matrix products takes for
-        threads of its own (OpenBLAS with two: 160 kB). A budget also has room for what may be more than predicted.
+        threads of its own (OpenBLAS with two: 160 kB). How many skills the best candidates have is not known before:
+        where numbers of skills differ, a large top may take a fifth more or less. A budget also has room for what may
+        be more than predicted.
     """
 
     block_candidates: int
@@ -163,28 +165,32 @@ class Sizes:
         return others + max(adding, settling)
 
     def _results(self, stack: int, certain: bool) -> float:
-        """What the results take, and scoring the last of them."""
+        """What the results take, and scoring the last of them, who have the most skills."""
         pool, n_top = self._pool, self._n_top
-        lengths, numbers = (column.astype(np.float64) for column in pool.list_lengths)
-        skills: float
-        if certain:  # those who have the most skills
-            counted = np.minimum(np.add.accumulate(numbers[::-1]), n_top)
-            skills = float(np.diff(counted, prepend=0).dot(lengths[::-1]))
-        else:  # the more skills, the more likely
-            skills = n_top * float((numbers * lengths).dot(lengths)) / len(pool.items)
-        sizes = [int(size) for size in lengths]
-        at_once = [(size, min(max(stack // self.of_one(size), 1), self.at_once(size), FEW)) for size in sizes]
-        n_last = min(n_top, *(most for _, most in at_once))
-        n_stack = min(n_top, len(lengths) + n_top // n_last)
-        n_level = max(self._n_level(int(size * min(most, n_top)), certain) for size, most in at_once)
-        results: float = n_stack * (_OF_STACK + (48 * n_level if self._many_levels else 0)) * self.n_jobs
+        lengths, numbers = pool.list_lengths
+        most = [min(max(stack // self.of_one(size), 1), self.at_once(size), FEW) for size in lengths.tolist()]
+        results: float
+        if certain:  # all have the most skills, and in one stack are the levels that any may have
+            alike = np.diff(np.minimum(np.add.accumulate(numbers[::-1]), n_top), prepend=0)[::-1]
+            n_stack = float(min(n_top, len(lengths) + n_top // min(most)))
+            n_level = float(max(map(self._n_level, (lengths * np.minimum(most, n_top)).tolist(), repeat(certain))))
+        else:
+            alike = n_top * numbers / len(pool)
+            together = np.minimum(np.maximum(alike, 1), most)  # in one stack
+            n_stack = float(np.maximum(alike / most, -np.expm1(-alike)).sum())
+            n_level = float(alike.dot([self._n_level(n, certain) for n in (lengths * together).tolist()])) / n_top
+        skills = float(alike.dot(lengths))
+        results = n_stack * (_OF_STACK + (48 * n_level if self._many_levels else 0)) * self.n_jobs
         for n in self._lengths:
             results += skills * (8 * n + 24) + n_top * (n * (8 * n_level + 92 + 460 * self._explain) + 400)
         of_skill = 320 + 48 * self._many_levels + 2 * len(pool.name_bytes) / len(pool.embeddings)
         results += of_skill * min(self.n_jobs * skills, len(pool.item_name))  # each skill is one object
         shares = 24 * pool.most_skills * self._n_required * self._explain
-        kept = results if certain else results * (1 - n_last / n_top)  # of all but the last stack
-        return max(results + shares, kept + self._exactly(stack, n_top, FEW, certain))
+        if certain:
+            return max(results + shares, results + self._exactly(stack, n_top, FEW, certain))
+        size, n_last = pool.most_skills, math.ceil(float(together[-1]))
+        last = self._of_scores(size, n_last, self._n_level(size * n_last, certain))
+        return max(results + shares, results * (1 - n_last / n_top) + last)
 
     def _exactly(self, stack: int, among: int, most: int, certain: bool) -> float:
         """What scoring some candidates in full takes, at most so many together."""
@@ -217,8 +223,9 @@ class Sizes:
         """What the largest stack takes of those that some candidates are scored in: equally many skills each."""
         largest = 0.0
         for size, n_alike in self._of_size:
-            likely = among * n_alike / len(self._pool)
-            n = min(n_alike, among, n_alike if certain else math.ceil(likely + 2 * math.sqrt(likely)))
+            share = min(among / len(self._pool), 1.0)
+            likely = share * n_alike + 2 * math.sqrt(share * (1 - share) * n_alike)
+            n = min(n_alike, among, n_alike if certain else math.ceil(likely))
             n = min(n, max(stack // of_one(size), 1), at_most(size) if at_most else n)
             largest = max(largest, of_many(size, n))
         return largest
@@ -260,12 +267,12 @@ class Sizes:
         """
         return AT_ONCE if len(self.ratios) <= _FEW_LEVELS else int(-(-_FEW_LEVELS // size))
 
-    def _n_level(self, n_skills: int, certain: bool) -> int:
+    def _n_level(self, n_skills: float, certain: bool) -> int:
         """Levels that candidates of so many skills in all are scored with: at most, or those of a random draw."""
         n_level = len(self.ratios)
         if not self._many_levels:  # all are looked at
             return n_level
-        return min(n_level, n_skills if certain else math.ceil(n_level * -math.expm1(-n_skills / n_level)))
+        return min(n_level, int(n_skills) if certain else math.ceil(n_level * -math.expm1(-n_skills / n_level)))
 
     def of_one(self, size: int) -> int:
         """What scoring one candidate in full takes, of as many as may be scored together."""

@@ -329,6 +329,30 @@ def test_the_plan_predicts_the_peak_for_candidates_of_other_kinds(shape):
     assert matcher.plan(job, pool).peak_bytes == pytest.approx(peak, rel=0.1)
 
 
+@untraced
+@pytest.mark.parametrize(
+    ("n_candidate", "scale", "n_required", "top"),
+    [(5, 10, 5, 10), (5, 100, 10, None), (20, 10, 5, 1), (20, 100, 25, 10), (40, 5, 5, 1)],
+)
+def test_the_plan_predicts_the_peak_for_candidates_of_many_lengths(n_candidate, scale, n_required, top):
+    """From half to one and a half times as many skills."""
+    pytest.importorskip("memray", reason="memray runs on Linux and macOS only")
+    from benchmarks.heap.measure import measure
+
+    rng = np.random.default_rng(0)
+    matcher = SkillMatcher(HashingEmbedder(128))
+
+    def some(n):
+        values = zip(rng.integers(3000, size=n), rng.integers(1, scale + 1, n), strict=True)
+        return [Skill(f"skill {name}", ProficiencyLevel(int(value), scale)) for name, value in values]
+
+    lengths = rng.integers(n_candidate // 2, n_candidate * 3 // 2 + 1, 2000)
+    pool = CandidatePool.build(((str(i), some(n)) for i, n in enumerate(lengths)), matcher.embedder)
+    job = some(n_required)
+    peak = measure(lambda: matcher.rank(job, pool, top)).peak_bytes
+    assert matcher.plan(job, pool, top).peak_bytes == pytest.approx(peak, rel=0.1)
+
+
 def least_budget(call):
     with pytest.raises(ConfigError, match=r"^memory_budget of 1 bytes: expected at least \d+$") as caught:
         call(1)
