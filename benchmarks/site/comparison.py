@@ -29,6 +29,8 @@ BAD = ("regressed", "failed")
 ALLOWED = {"track_score_deviation": 1e-9, "track_interval_deviation": 1e-6}
 # A process's peak is known no better than this share of its reference, however small the difference is.
 PROCESS_NOISE = 0.01
+# Spread of timings from which on a report says so.
+BUSY = 0.2
 
 
 @dataclass(frozen=True)
@@ -345,6 +347,16 @@ def spread(run: Run) -> float | None:
     """The median spread of samples, over all timings of a commit."""
     found = sorted(filter(None, (stats.noise(one.samples) for one in run.series.values())))
     return found[len(found) // 2] if found else None
+
+
+def busy_machine(before: Run, after: Run) -> list[str]:
+    """A sentence where timings scatter so much that only large changes show."""
+    found = [noise for noise in map(spread, (before, after)) if noise is not None]
+    if max(found, default=0.0) < BUSY:
+        return []
+    return [
+        f"timings scatter by {' and '.join(map(percent, found))}: on so busy a machine only large changes of time show"
+    ]
 
 
 def sample_counts(run: Run) -> tuple[int, int] | None:

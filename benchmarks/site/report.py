@@ -32,7 +32,7 @@ class Report:
     hotspots : list of Hotspots
         By operation.
     warnings : list of str
-        Where the two commits were measured under different conditions.
+        Why to read it with care: conditions that were not the same, and a busy machine.
     """
 
     titles: tuple[str, str]
@@ -66,7 +66,7 @@ def report(runs: Runs, setting: Setting, commits: tuple[str, str], titles: tuple
         setting,
         compared,
         list(hotspots(results, setting, *commits)),
-        comparison.different_conditions(before, after),
+        comparison.different_conditions(before, after) + comparison.busy_machine(before, after),
     )
 
 

@@ -141,7 +141,7 @@ def _site(change: Change) -> str:
 def headline(report: Report) -> list[str]:
     """What changed, in a few lines."""
     lines = [f"before: {printable(report.titles[0])}", f"after:  {printable(report.titles[1])}"]
-    lines += [*(f"WARNING: different conditions: {printable(text)}" for text in report.warnings), ""]
+    lines += [*(f"WARNING: {printable(text)}" for text in report.warnings), ""]
     lines += [f"{text[0].upper()}{text[1:]}" for text in map(target, report.comparison.targets)]
     if means := _means(report):
         lines += ["", *_align(means, (0,)), "Geometric means over the sizes; below 1 is better."]

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("asv", reason="needs the extra bench")
 
 from benchmarks.site import comparison
-from benchmarks.site.comparison import compare, different_conditions, growth, judge
+from benchmarks.site.comparison import busy_machine, compare, different_conditions, growth, judge
 from benchmarks.site.results import Measurement, Run, Series, _derive
 
 NAN = math.nan
@@ -218,6 +218,17 @@ def test_different_conditions():
     ]
     assert different_conditions(before, before) == []
     assert different_conditions(Run("a" * 40), Run("b" * 40)) == []
+
+
+def test_a_busy_machine():
+    quiet, busy = (
+        Run("a" * 40, {Series("match.M.time_run"): Measurement(1.0, tuple(1 + share * place for place in range(10)))})
+        for share in (0.01, 0.2)
+    )
+    assert busy_machine(quiet, quiet) == busy_machine(Run("a" * 40), Run("b" * 40)) == []
+    sentence = "on so busy a machine only large changes of time show"
+    assert busy_machine(quiet, busy) == [f"timings scatter by 3 % and 35 %: {sentence}"]
+    assert busy_machine(Run("b" * 40), busy) == [f"timings scatter by 35 %: {sentence}"]
 
 
 def test_spread_and_sample_counts():

@@ -17,7 +17,7 @@ async function draw() {
     ? element(
         "div",
         { class: "notice", role: "note" },
-        element("strong", {}, "Measured under different conditions"),
+        element("strong", {}, "Compare with care"),
         element(
           "ul",
           {},
