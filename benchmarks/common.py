@@ -335,6 +335,16 @@ def _setup_rank_many(n_candidates: int, n_jobs: int) -> tuple[Any, ...]:
     return matcher, [crowd.required_skills(f"field {number}") for number in range(n_jobs)], candidates
 
 
+def _setup_rank_mixed(n_candidates: int) -> tuple[Any, ...]:
+    from competency import CandidatePool, SkillMatcher
+
+    rng, embedder = random.Random(f"mixed/{n_candidates}"), cluster_embedder()
+    embedder.embed(skills_by_popularity())
+    job = as_skills(person(rng, 15))
+    people = ((str(number), as_skills(person(rng, 5 + int(35 * rng.random())))) for number in range(n_candidates))
+    return SkillMatcher(embedder), job, CandidatePool.build(people, embedder)
+
+
 def _setup_pool_build(n_candidates: int) -> tuple[Any, ...]:
     if not Path("/dev/fd").exists():
         raise NotImplementedError("pool_build: expected /dev/fd, a folder of open files")
@@ -458,6 +468,13 @@ OPERATIONS = {
             needs=("SkillMatcher.rank_many", "CandidatePool"),
             setup=_setup_rank_many,
             run=lambda matcher, jobs, candidates: matcher.rank_many(jobs, candidates),
+        ),
+        Operation(
+            "rank_mixed",
+            {"n_candidates": (10_000,)},
+            needs=("SkillMatcher.rank", "CandidatePool"),
+            setup=_setup_rank_mixed,
+            run=lambda matcher, job, candidates: matcher.rank(job, candidates),
         ),
         Operation(
             "pool_build",

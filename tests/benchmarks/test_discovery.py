@@ -24,6 +24,7 @@ CLASSES = {
     "rank": "Rank",
     "rank_everyone": "RankEveryone",
     "rank_many": "RankMany",
+    "rank_mixed": "RankMixed",
     "pool_build": "PoolBuild",
     "overlap": "Overlap",
     "to_dict": "ToDict",
