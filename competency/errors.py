@@ -67,6 +67,8 @@ def shown(value: object, limit: int = 60) -> str:
 
 def as_integer(value: object) -> int | None:
     """An integer, of Python or numpy, as a plain one; None for all else, also for a bool."""
+    if type(value) is int:
+        return value
     try:
         return None if isinstance(value, bool | np.bool_) else operator.index(value)  # type: ignore[arg-type]
     except TypeError:
