@@ -309,8 +309,9 @@ class Sizes:
     def _closely(self, stack: int, n: int, certain: bool) -> float:
         """What bounding so many candidates closely takes, unless these are cut into stacks."""
         lengths, numbers = self._pool.list_lengths
-        mean = len(self._pool.items) / len(self._pool)
-        deviation = math.sqrt(float(((lengths - mean) ** 2).dot(numbers)) / len(self._pool))
+        chance = lengths * numbers / len(self._pool.items)  # the more skills, the likelier a high bound
+        mean = float(lengths.dot(chance))
+        deviation = math.sqrt(float(((lengths - mean) ** 2).dot(chance)))
         n_entry = n * self._pool.most_skills if certain else n * mean + 2 * math.sqrt(n) * deviation
         largest = max(stack, float(self.of_one_bound(self._pool.most_skills)))
         return _OF_CALL + min(float(self._of_bounds(n_entry, n)), largest)
