@@ -236,7 +236,9 @@ def test_the_help_of_growth_names_what_has_a_size(capsys):
     with pytest.raises(SystemExit):
         main(["growth", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert "one of embed, similarity, score, match, batch, match_many, large_match, to_dict " in said
+    names = ["embed", "similarity", "score", "match", "batch", "match_many", "rank", "rank_everyone", "rank_many"]
+    names += ["rank_mixed", "pool_build", "large_match", "to_dict", "embed_warm", "embed_hashing"]
+    assert f"OPERATION one of {', '.join(names)} options:" in said
 
 
 def test_one_thread_of_blas_counts_whatever_the_environment_says_of_none():
