@@ -210,7 +210,10 @@ class Ranker:
         """Overall scores of candidates that follow each other, by similarities that are right to 1e-6."""
         self.pool.check_entries(block)
         positions = np.arange(block.start, block.stop)
-        return self._in_stacks(positions, self._score_closely, self._sizes.of_one_closely, lambda _: len(positions))
+        overall = np.empty(len(positions))
+        for stack, items in self._stacks(positions, self._sizes.of_one_closely, lambda _: len(positions)):
+            overall[stack] = self._score_closely(items)
+        return overall
 
     def scores(self, positions: Codes, most: int = FEW) -> Iterator[tuple[Codes, Scores]]:
         """Scores of some candidates, at most so many together, as `SkillMatcher.match` has them; first their places."""
@@ -218,19 +221,6 @@ class Ranker:
             positions, self._sizes.of_one, lambda size: min(self._sizes.at_once(size), most)
         ):
             yield stack, self._score_exactly(items)
-
-    def _in_stacks(
-        self,
-        positions: Codes,
-        score: Callable[[NDArray[np.int32]], Array],
-        of_one: Callable[[int], int],
-        most: Callable[[int], int],
-    ) -> Array:
-        """Scores of some candidates, a stack at a time."""
-        scores = np.empty(len(positions))
-        for stack, items in self._stacks(positions, of_one, most):
-            scores[stack] = score(items)
-        return scores
 
     def _stacks(
         self, positions: Codes, of_one: Callable[[int], int], most: Callable[[int], int]
