@@ -24,6 +24,7 @@ __all__ = [
     "candidate_columns",
     "columns",
     "domain_groups",
+    "joined_places",
     "stacked_columns",
     "tiled",
     "used_levels",
@@ -126,10 +127,14 @@ class SkillLists:
 
     def places(self, lists: Codes) -> Codes:
         """Places of the skills of some lists, one list after the other."""
-        length = self.length[lists]
-        places: Codes = (self.start[lists] - np.add.accumulate(length) + length).repeat(length)
-        places += np.arange(len(places))
-        return places
+        return joined_places(self.start[lists], self.length[lists])
+
+
+def joined_places(start: NDArray[np.integer], length: NDArray[np.integer]) -> Codes:
+    """Places of the entries of some lists, one list after the other, from the first of each and how many it has."""
+    places: Codes = (start - np.add.accumulate(length) + length).repeat(length)
+    places += np.arange(len(places))
+    return places
 
 
 def stacked_columns(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from competency.columns import candidate_columns, tiled
+from competency.columns import candidate_columns, joined_places, tiled
 from competency.domains import DOMAINS
 from competency.pool import CandidatePool
 from competency.proficiency import levels_of, moments
@@ -260,13 +260,9 @@ class Ranker:
         A weighted mean is highest where all values above a certain one have their highest weight, and all others their
         least: every band of levels is tried as that one.
         """
-        first = np.add.accumulate(sizes) - sizes  # entry of each candidate
-        places = (starts - first).repeat(sizes)
-        places += np.arange(len(places))
-        items = self.pool.items.take(places)
-        del places
+        items = self.pool.items.take(joined_places(starts, sizes))
         codes = self._codes.take(self.pool.item_name.take(items), axis=0)
-        best = np.maximum.reduceat(codes, first, axis=0)
+        best = np.maximum.reduceat(codes, np.add.accumulate(sizes) - sizes, axis=0)
         n_band = len(self._bands.weights)
         band = self._bands.of_level.take(self.pool.item_columns.level.take(items))
         weights = self._bands.weights.take(codes + (256 * band)[:, None])
