@@ -252,11 +252,10 @@ def _setup_embed(n_names: int, calls: str, names: str) -> tuple[Any, ...]:
 
 
 def _popular(n_names: int) -> list[str]:
-    if n_names > len(skills_by_popularity()):
-        raise ValueError(
-            f"{n_names:,} names: expected at most {len(skills_by_popularity()):,}, the names of skills.txt"
-        )
-    return list(skills_by_popularity()[:n_names])
+    names = skills_by_popularity()
+    if n_names > len(names):
+        raise ValueError(f"{n_names:,} names: expected at most {len(names):,}, the names of skills.txt")
+    return list(names[:n_names])
 
 
 def _setup_embed_warm(n_names: int) -> tuple[Any, ...]:
