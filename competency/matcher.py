@@ -23,6 +23,7 @@ from competency.ranking import (
     best_candidates,
     carriers,
     group_plan,
+    likely_best,
     name_codes,
     parse_budget,
     parse_top,
@@ -308,15 +309,7 @@ class SkillMatcher:
         plan: Plan,
         progress: Callable[[int], None] | None,
     ) -> Iterator[Ranking]:
-        units = embed(self.embedder, [skill.name for job in jobs for skill in job])
-        codes = name_codes(pool, [[skill.key for skill in job] for job in jobs], units)
-        bands = Bands.of(self._model, sizes.ratios)
-        rankers, start = [], 0
-        for job, of_job in zip(jobs, codes, strict=True):
-            own = slice(start, start + len(job))
-            start = own.stop
-            requirements, _ = columns(job, job, self.config.beta)
-            rankers.append(Ranker(self._model, requirements, units[own], of_job, pool, bands, sizes, plan))
+        rankers = self._rankers(jobs, pool, sizes, plan)
         if top is None:
             found = [all_candidates(ranker, progress) for ranker in rankers]
         else:
@@ -327,6 +320,18 @@ class SkillMatcher:
             reasons = tuple(map(carriers, results)) if explain else ()
             yield Ranking(positions, scores, results, reasons, n_scored, pool)
 
+    def _rankers(self, jobs: Sequence[Skills], pool: CandidatePool, sizes: Sizes, plan: Plan) -> list[Ranker]:
+        units = embed(self.embedder, [skill.name for job in jobs for skill in job])
+        codes = name_codes(pool, [[skill.key for skill in job] for job in jobs], units)
+        bands = Bands.of(self._model, sizes.ratios)
+        rankers, start = [], 0
+        for job, of_job in zip(jobs, codes, strict=True):
+            own = slice(start, start + len(job))
+            start = own.stop
+            requirements, _ = columns(job, job, self.config.beta)
+            rankers.append(Ranker(self._model, requirements, units[own], of_job, pool, bands, sizes, plan))
+        return rankers
+
     def plan(
         self,
         required: Iterable[Skill],
@@ -336,11 +341,15 @@ class SkillMatcher:
         explain: bool = False,
         memory_budget: int | str | None = None,
     ) -> Plan:
-        """How `rank` would go about it, and the heap that it would take; parameters and errors as there."""
-        lengths = [len(skill_list("required", required))]
+        """How `rank` would go about it, and the heap that it would take; parameters and errors as there.
+
+        It looks at a sample of the pool, which takes as much memory as `rank`, and as long as for a small pool.
+        """
+        job = skill_list("required", required)
         top = self._checked_top(top, pool)
-        _, plan = group_plan(pool, lengths, top, parse_budget(memory_budget), explain)
-        return plan
+        sizes, plan = group_plan(pool, [len(job)], top, parse_budget(memory_budget), explain)
+        (ranker,) = self._rankers([job], pool, sizes, plan)
+        return sizes.predicted(plan, likely_best(ranker, top))
 
     def _checked_top(self, top: int | None, pool: CandidatePool) -> int | None:
         """`top` as a plain integer, where the pool can be ranked."""

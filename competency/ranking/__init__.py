@@ -8,7 +8,7 @@ runs on its own rows.
 """
 
 from competency.ranking.codes import Bands, name_codes
-from competency.ranking.passes import all_candidates, best_candidates
+from competency.ranking.passes import all_candidates, best_candidates, likely_best
 from competency.ranking.plan import Plan, Sizes, group_plan, parse_budget, parse_top
 from competency.ranking.ranker import Ranker
 from competency.ranking.results import Carrier, Ranked, Ranking, carriers
@@ -25,6 +25,7 @@ __all__ = [
     "best_candidates",
     "carriers",
     "group_plan",
+    "likely_best",
     "name_codes",
     "parse_budget",
     "parse_top",

@@ -8,14 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from competency.columns import joined_places
 from competency.pool import CandidatePool
-from competency.ranking.plan import AT_ONCE, BY_BYTES, FEW, ITEMS, Plan
+from competency.ranking.plan import AT_ONCE, BY_BYTES, FEW, ITEMS, Likely, Plan
 from competency.ranking.ranker import Ranker
 
-__all__ = ["Entries", "all_candidates", "best_candidates", "blocks"]
+__all__ = ["Entries", "all_candidates", "best_candidates", "blocks", "likely_best"]
 
 Codes = NDArray[np.intp]
 Array = NDArray[np.float64]
+
+_SAMPLE = 7680  # candidates
+_RUNS = 16  # of candidates who follow each other, in a sample
+_LEAST_BEST = 32  # of a sample, so that they say something of all
 
 
 def blocks(pool: CandidatePool, plan: Plan) -> Iterator[slice]:
@@ -154,6 +159,53 @@ def best_candidates(
     for ranker, of_job in zip(rankers, tops, strict=True):
         of_job.settle(ranker)
     return [(of_job.positions, of_job.scores, of_job.n_scored) for of_job in tops]
+
+
+def likely_best(ranker: Ranker, top: int | None) -> Likely:
+    """What a sample from all the pool says of the candidates who are looked at more closely.
+
+    Raises
+    ------
+    PoolError
+        Where the entries of the sample are damaged.
+    """
+    pool, n_top = ranker.pool, min(top or 1, len(ranker.pool))
+    step, n_run = (-(-n // _RUNS) for n in (len(pool), min(_SAMPLE, len(pool))))
+    runs = [slice(start, min(start + n_run, len(pool))) for start in range(0, len(pool), step)]
+    gains = ranker.gains()[:, None]
+    sums = np.concatenate([Entries.of(pool, run).sums(gains, pool.item_name) for run in runs])
+    sample = np.concatenate([np.arange(run.start, run.stop) for run in runs])
+    bounds = np.concatenate([ranker.bounds(sample[i : i + BY_BYTES]) for i in range(0, len(sample), BY_BYTES)])
+    by_bytes = sample[np.argsort(-bounds, kind="stable")]
+    n_closely = max(2 * n_top, AT_ONCE) * -(-len(sample) // ranker.plan.block_candidates)
+    bounds = ranker.closer_bounds(by_bytes[:n_closely])
+    order = np.argsort(-bounds, kind="stable")
+    closely = by_bytes[order]
+    n_best = min(max(round(n_top * len(sample) / len(pool)), _LEAST_BEST), n_top, len(sample))
+    least = ranker.least_gain(float(bounds[order[min(n_top, len(order)) - 1]]))
+    return Likely(
+        by_bytes=_sizes(pool, by_bytes),
+        closely=_sizes(pool, closely),
+        n_best=n_best,
+        n_item=_distinct_items(pool, closely[:n_best], n_top),
+        noted=np.count_nonzero(sums >= least) / len(sample),
+    )
+
+
+def _distinct_items(pool: CandidatePool, positions: Codes, n: int) -> float:
+    """About how many distinct items so many candidates have, by Heaps' law from those of some and of half of them."""
+    n_entry, n_item = [], []
+    for some in (positions[::2], positions):
+        items = pool.items.take(joined_places(pool.offsets[some], _sizes(pool, some)))
+        n_entry.append(len(items))
+        n_item.append(len(np.unique(items)))
+    power = math.log(n_item[1] / n_item[0]) / math.log(n_entry[1] / n_entry[0]) if n_entry[1] > n_entry[0] else 1.0
+    return float(min(n_item[1] * (n / len(positions)) ** power, len(pool.item_name)))
+
+
+def _sizes(pool: CandidatePool, positions: Codes) -> NDArray[np.int64]:
+    """How many skills candidates have."""
+    return pool.offsets[positions + 1] - pool.offsets[positions]
 
 
 def _rows_of(gains: NDArray[np.float32], names: NDArray[np.int32]) -> NDArray[np.float32]:
