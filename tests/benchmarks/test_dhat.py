@@ -240,8 +240,8 @@ def test_valgrinds_own_viewer_opens_it(browser, tmp_path):
     save(profile, tmp_path / "dhat.json")
     browser.call("/url", {"url": VIEWER.as_uri()})
     browser.press("input[type=file]", str(tmp_path / "dhat.json"))
-    text = browser.wait("return document.body.innerText.includes('t-gmax') && document.body.innerText")
-    assert "match of 10 x 5 skills" in text
+    command = "match of 10 x 5 skills"
+    text = browser.wait(f"return document.body.innerText.includes('{command}') && document.body.innerText")
     assert f"{profile.total('total_bytes'):,} bytes" in text
     assert f"{profile.total('peak_bytes'):,} bytes" in text
     assert f"{profile.total('end_bytes'):,} bytes" in text
