@@ -14,7 +14,7 @@ class MatchHeap(common.Heap):
         return common.heap_figures(self.operation)
 
 
-class MatchGrowth(common.Face):
+class MatchGrowth(common.Counted):
     """By what power of the number of skills the heap of a match grows, both lists growing alike."""
 
     operation = "match"

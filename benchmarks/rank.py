@@ -70,7 +70,7 @@ class RankMillionHeap(common.Heap):
         return common.heap_figures(self.operation, [(SIZES[3], job) for job in JOBS])
 
 
-class RankGrowth(common.Face):
+class RankGrowth(common.Counted):
     """By what power of the number of candidates the peak heap grows."""
 
     operation = "rank"

@@ -42,8 +42,21 @@ def _file_maps() -> Iterator[list[int]]:
         mmap.mmap = plain  # type: ignore[misc]
 
 
-def track(call: Callable[..., object], arguments: tuple[Any, ...], capture: Path) -> list[int]:
+def track(
+    call: Callable[..., object], arguments: tuple[Any, ...], capture: Path, *, with_stacks: bool = True
+) -> list[int]:
     """Write all allocations of a call to a file, from its start to its return; its result counts as alive.
+
+    Parameters
+    ----------
+    call : callable
+    arguments : tuple
+        Of the call.
+    capture : Path
+        The file.
+    with_stacks : bool
+        Also record where each block is allocated. For this memray has Python report every call to it, and Python then
+        makes a frame object for each function, and a bound method for each method of C: they are in the capture too.
 
     Returns
     -------
@@ -58,6 +71,8 @@ def track(call: Callable[..., object], arguments: tuple[Any, ...], capture: Path
     sys.settrace(None)  # a debugger, or a tool that measures coverage, would allocate too
     try:
         with _file_maps() as maps, memray.Tracker(destination=destination, trace_python_allocators=True):
+            if not with_stacks:
+                sys.setprofile(None)
             result = call(*arguments)
         del result
     finally:

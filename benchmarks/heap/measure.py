@@ -27,7 +27,7 @@ class HeapProfile:
     mapped_bytes : int
         Sizes of the files that were mapped into memory, summed; they are in none of the other figures.
     profile : Profile, optional
-        The same by program point, where it was asked for.
+        A further call by program point, where it was asked for, with what Python allocates because of the stacks.
     """
 
     allocations: int
@@ -70,12 +70,13 @@ def measure(
     Parameters
     ----------
     call : callable
-        Called twice: the first call warms up (lazy imports, tables that are filled once), the second counts.
+        Called twice: the first call warms up (lazy imports, tables that are filled once), the second counts. Twice
+        again where blocks are attributed to lines.
     setup : callable, optional
-        Called before each of the two: makes fresh arguments of `call`, returned as a tuple, or clears caches that would
+        Called before each of them: makes fresh arguments of `call`, returned as a tuple, or clears caches that would
         make the second call cheaper, and returns None.
     by_site : bool
-        Also attribute the figures to lines of code; reading them takes several times as long.
+        Also attribute blocks to lines of code; reading them takes several times as long.
 
     Returns
     -------
@@ -93,16 +94,24 @@ def measure(
 
     with tempfile.TemporaryDirectory() as folder:
         capture = Path(folder) / "capture.bin"
-        # the warm-up is tracked too: Python makes a table of lines for each function that first runs under a tracker
-        track(call, (setup and setup()) or (), capture)
-        maps = track(call, (setup and setup()) or (), capture)
+
+        def second_call(with_stacks: bool) -> list[int]:
+            # the warm-up is tracked too: Python makes a table of lines for each function that first runs with stacks
+            for _ in range(2):
+                maps = track(call, (setup and setup()) or (), capture, with_stacks=with_stacks)
+            return maps
+
+        maps = second_call(with_stacks=False)
         figures = compute_statistics(str(capture))
         # memray's own peak includes mapped files
-        profile = read_profile(capture, "", ignored_maps=maps) if by_site or maps else None
+        peak = (
+            read_profile(capture, "", ignored_maps=maps).total("peak_bytes") if maps else figures.peak_memory_allocated
+        )
+        profile = read_profile(capture, "", ignored_maps=second_call(with_stacks=True)) if by_site else None
     return HeapProfile(
         allocations=figures.total_num_allocations - len(maps),
         allocated_bytes=figures.total_memory_allocated - sum(maps),
-        peak_bytes=profile.total("peak_bytes") if profile else figures.peak_memory_allocated,
+        peak_bytes=peak,
         mapped_bytes=sum(maps),
-        profile=profile if by_site else None,
+        profile=profile,
     )

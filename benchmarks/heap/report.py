@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from benchmarks.common import Operation
@@ -59,6 +60,9 @@ class OperationReport:
     def lines(self) -> Iterator[str]:
         """The figures as text."""
         heap = self.heap
+        all_bytes, all_blocks = (
+            sum(map(attrgetter(f"total_{what}"), heap.top_by_bytes)) for what in ("bytes", "blocks")
+        )
         params = ", ".join(f"{name} {value}" for name, value in self.params.items())
         yield f"{self.name}: {params}" if params else self.name
         rows = [
@@ -74,8 +78,8 @@ class OperationReport:
         if heap.mapped_bytes:
             yield f"  {'mapped files':<16}{format_bytes(heap.mapped_bytes):>12}"
         for heading, top, part in (
-            ("bytes", heap.top_by_bytes, lambda site: site.total_bytes / heap.allocated_bytes),
-            ("count", heap.top_by_count, lambda site: site.total_blocks / heap.allocations),
+            ("bytes", heap.top_by_bytes, lambda site: site.total_bytes / all_bytes),
+            ("count", heap.top_by_count, lambda site: site.total_blocks / all_blocks),
         ):
             yield f"  top sites by {heading}"
             for site in top[:TOP]:

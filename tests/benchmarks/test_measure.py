@@ -171,3 +171,19 @@ def test_five_fresh_processes_give_five_equal_results():
 
 def test_a_profile_is_a_value():
     assert HeapProfile(1, 2, 3, 4) == HeapProfile(1, 2, 3, 4)
+
+
+def test_what_recording_stacks_makes_python_allocate_does_not_count():
+    """A frame for each call of a function, and a bound method for each of a method of C."""
+
+    def function():
+        return None
+
+    def call():
+        for _ in repeat(None, 500):
+            function()
+            "text".isalpha()
+
+    figures = measure(call, by_site=True)
+    assert figures.allocations < 50
+    assert figures.profile.total("total_blocks") > 500
