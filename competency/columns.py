@@ -8,13 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
+from operator import attrgetter
 from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from competency.config import BetaPrior
-from competency.domains import DOMAINS
+from competency.domains import DOMAINS, SkillDomain
 from competency.proficiency import MOST_LEVELS, levels_of
 from competency.scoring import Candidates, Requirements
 from competency.skills import Skill
@@ -34,6 +35,8 @@ Codes = NDArray[np.intp]
 Array = NDArray[np.float64]
 _Number = TypeVar("_Number", bound=np.number)
 
+_RATIO, _DOMAIN, _KEY = map(attrgetter, ("level.ratio", "resolved_domain", "key"))
+_FIRST = np.zeros(1, np.intp)  # row of the only pair
 _DOMAIN_CODES = {domain: code for code, domain in enumerate(DOMAINS)}
 
 
@@ -47,29 +50,32 @@ def columns(required: Sequence[Skill], candidate: Sequence[Skill], prior: BetaPr
     prior : BetaPrior
         What the levels become distributions by.
     """
-    required_ratios = [skill.level.ratio for skill in required]
-    ratios = [skill.level.ratio for skill in candidate]
-    thresholds, levels = tuple(sorted(set(required_ratios))), levels_of(tuple(sorted(set(ratios))), prior)
-    threshold = np.array(required_ratios)
-    keys = {skill.key for skill in candidate}
-    of_skills = [skill.resolved_domain for skill in candidate]
-    number = {domain: place for place, domain in enumerate(dict.fromkeys(of_skills))}
+    n_required, n_candidate = len(required), len(candidate)
+    threshold = np.fromiter(map(_RATIO, required), np.float64, n_required)
+    ratio = np.fromiter(map(_RATIO, candidate), np.float64, n_candidate)
+    thresholds, levels = (
+        tuple(sorted(set(map(_RATIO, required)))),
+        levels_of(tuple(sorted(set(map(_RATIO, candidate)))), prior),
+    )
+    keys = set(map(_KEY, candidate))
+    number: dict[SkillDomain, int] = defaultdict(count().__next__)  # numbers domains as they come
+    group = np.fromiter(map(number.__getitem__, map(_DOMAIN, candidate)), np.intp, n_candidate)
     return (
         Requirements(
             threshold=threshold,
             thresholds=thresholds,
             threshold_code=np.array(thresholds).searchsorted(threshold),
-            domain=np.array([_DOMAIN_CODES[skill.resolved_domain] for skill in required]),
-            named=np.array([skill.key in keys for skill in required]),
-            pair=np.zeros(len(required), np.intp),
-            first=np.zeros(1, np.intp),
-            n_required=np.array([len(required)]),
+            domain=np.fromiter(map(_DOMAIN_CODES.__getitem__, map(_DOMAIN, required)), np.intp, n_required),
+            named=np.fromiter(map(keys.__contains__, map(_KEY, required)), np.bool_, n_required),
+            pair=np.zeros(n_required, np.intp),
+            first=_FIRST,
+            n_required=np.full(1, n_required),
         ),
         Candidates(
             levels=levels,
-            level=levels.ratio.searchsorted([ratios]),
-            group=np.array([[number[domain] for domain in of_skills]]),
-            domain_of_group=np.array([[_DOMAIN_CODES[domain] for domain in number]]),
+            level=levels.ratio.searchsorted(ratio)[None],
+            group=group[None],
+            domain_of_group=np.fromiter(map(_DOMAIN_CODES.__getitem__, number), np.intp, len(number))[None],
         ),
     )
 

@@ -370,8 +370,9 @@ class SkillMatcher:
         return tuple(results[place] for place in range(len(positions)))
 
     def _match(self, required: Skills, candidate: Skills, similarities: NDArray[np.float64]) -> MatchResult:
-        scores = self._model.score(similarities, *columns(required, candidate, self.config.beta))
-        return next(self._results([(required, candidate)], scores))
+        rows, candidates = columns(required, candidate, self.config.beta)
+        scores = self._model.score(similarities, rows, candidates)
+        return self._result(required, candidate, scores, float(scores.overall[0]), 0, 0)
 
     def _match_pairs(self, pairs: Sequence[Pair]) -> list[MatchResult]:
         """Match pairs, many at a time."""
@@ -391,14 +392,19 @@ class SkillMatcher:
 
     def _results(self, pairs: Sequence[Pair], scores: Scores) -> Iterator[MatchResult]:
         """Results of pairs that were scored together."""
-        logged = logger.isEnabledFor(logging.DEBUG)
         start = 0
         for place, ((required, candidate), overall) in enumerate(zip(pairs, scores.overall.tolist(), strict=True)):
-            rows = slice(start, start + len(required))
-            start = rows.stop
-            if logged:
-                logger.debug("matched %d candidate skills to %d required: %.4f", len(candidate), len(required), overall)
-            yield MatchResult(required, candidate, overall, scores, place, rows, self._model)
+            yield self._result(required, candidate, scores, overall, place, start)
+            start += len(required)
+
+    def _result(
+        self, required: Skills, candidate: Skills, scores: Scores, overall: float, place: int, start: int
+    ) -> MatchResult:
+        """The result of one of the pairs that were scored together, whose rows start there."""
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("matched %d candidate skills to %d required: %.4f", len(candidate), len(required), overall)
+        rows = slice(start, start + len(required))
+        return MatchResult(required, candidate, overall, scores, place, rows, self._model)
 
 
 def _stacks(n_required: Codes, n_candidate: Codes) -> Iterator[Codes]:

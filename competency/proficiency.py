@@ -194,7 +194,8 @@ def mixture_quantiles(weights: Array, levels: Levels, probabilities: Array) -> A
     """
     scaled = weights / np.add.reduce(weights, axis=1, keepdims=True)
     p = probabilities[:, None]  # arrays have the shape (n_probability, n_mixture) from here on
-    ends = _upper_nodes(scaled, levels.search_table, p) + _ENDS  # of the brackets, shape (2, n_probability, n_mixture)
+    # ends of the brackets, shape (2, n_probability, n_mixture)
+    ends = _upper_nodes(scaled, levels.search_table, p[..., None]) + _ENDS
     at_ends = np.matmul(levels.curves.take(ends, axis=0), scaled[..., None])
     cdf, density = at_ends[..., 0, 0], at_ends[..., 1, 0]
     low, high = _NODES.take(ends)
@@ -203,11 +204,17 @@ def mixture_quantiles(weights: Array, levels: Levels, probabilities: Array) -> A
     rise += _TINY
     bend = rise / width / density  # by how much the slopes at the ends differ from that of the bracket
     bend -= 1
-    u = (p - cdf[0]) / rise
-    np.minimum(u, 1.0, out=u)  # beyond only by rounding, but far beyond where nothing rises
-    np.maximum(u, 0.0, out=u)
-    middle = u - u * u
-    x: Array = low + width * (u + bend[0] * middle) / (1 + (bend[0] + bend[1]) * middle)
+    x: Array = p - cdf[0]
+    x /= rise
+    np.minimum(x, 1.0, out=x)  # beyond only by rounding, but far beyond where nothing rises
+    np.maximum(x, 0.0, out=x)
+    turn = bend * (x - x * x)
+    x += turn[0]
+    x *= width
+    below = np.add.reduce(turn, axis=0)
+    below += 1
+    x /= below
+    x += low
 
     np.abs(bend, out=bend)
     if levels.narrow or np.maximum.reduce(bend, axis=None) > _BENT:
@@ -218,11 +225,11 @@ def mixture_quantiles(weights: Array, levels: Levels, probabilities: Array) -> A
 
 
 def _upper_nodes(weights: Array, search_table: Array, p: Array) -> NDArray[np.intp]:
-    """The first node behind each quantile, shape (n_probability, n_mixture)."""
+    """The first node behind each quantile, shape (n_probability, n_mixture); `p` has the shape (..., 1, 1)."""
     upper = np.empty((len(p), len(weights)), np.intp)
     for start in range(0, len(weights), _MOST_ROWS):
         rows = slice(start, start + _MOST_ROWS)
-        upper[:, rows] = (weights[rows].dot(search_table) >= p[..., None]).argmax(axis=2)
+        upper[:, rows] = (weights[rows].dot(search_table) >= p).argmax(axis=2)
     return upper
 
 

@@ -83,8 +83,7 @@ class MatchResult:
             own = weights[0].nonzero()[0]
             if len(own) < len(levels.ratio):  # the candidate's levels, not those of all who were scored together
                 levels, weights = levels_of(tuple(levels.ratio[own].tolist()), config.beta), weights.take(own, axis=1)
-            ends = np.array([config.mixture.lower, config.mixture.upper])
-            interval[similar] = mixture_quantiles(weights, levels, ends)
+            interval[similar] = mixture_quantiles(weights, levels, self._model.interval_ends)
         return frozen(interval)
 
     @cached_property

@@ -33,7 +33,7 @@ _LEAST_CELLS = 2560  # of a block; smaller ones would spend their time on calls
 _MET = 1 - 1e-12  # a mean of so much of a threshold equals it but for rounding
 _BLOCKS = 8  # that a large match is cut into at least, so that temporary arrays stay small beside the result
 _COARSE = 12  # weights are rounded to multiples of 2 ** (_COARSE - 52), or of more where there are very many
-_ONE_HOT = np.eye(MOST_LEVELS)  # a product with rows of it sums by code; more would be nearly all zeros
+_ONE_HOT = [np.eye(n) for n in range(MOST_LEVELS + 1)]  # a product with rows sums by code; more would be nearly all 0
 
 
 class SkillScore(NamedTuple):
@@ -220,9 +220,10 @@ class Model:
         ).T.copy()
         # base, and weights of the similarity and of the level, the lowest band first
         bands = [(band.base, band.similarity_weight, band.level_weight) for band in config.pair[::-1]]
-        self._pair_bands = np.array(bands, np.float64).T.copy()
-        self._pair_limits = [band.above for band in config.pair[:-1]]
+        self._pair_bands = tuple(np.array(bands, np.float64).T.copy())
+        self._pair_limits = [np.array(band.above, np.float64) for band in config.pair[:-1]]
         mixture = config.mixture
+        self.interval_ends = np.array([mixture.lower, mixture.upper], np.float64)
         self._largest_weight = max(LARGEST_SIMILARITY * (1 + mixture.level_weight), mixture.least_weight)
 
     def score(self, similarities: Array, required: Requirements, candidates: Candidates) -> Scores:
@@ -240,8 +241,8 @@ class Model:
         terms *= weights.T[:, None]
         sums = np.add.reduce(terms, axis=0)
         del terms  # which are far more
-        figures = self.score_mixtures(best, sums, main_domain, required, candidates)
-        return Scores(required, candidates, similarities, best, *figures, weights)
+        overall, probability, mean, variance = self.score_mixtures(best, sums, main_domain, required, candidates)
+        return Scores(required, candidates, similarities, best, overall, probability, mean, variance, weights)
 
     def score_mixtures(
         self, best: Array, sums: Array, main_domain: Codes, required: Requirements, candidates: Candidates
@@ -253,7 +254,7 @@ class Model:
         best : ndarray of float64, shape (n_row,)
             The best similarity of each row.
         sums : ndarray of float64, shape (5, n_row)
-            Sums of what `moments` has of the levels, times their weights.
+            Sums of what `moments` has of the levels, times their weights; overwritten.
         main_domain : ndarray of intp, shape (n_row,)
             Code of the domain with the largest sum of weights.
 
@@ -262,16 +263,18 @@ class Model:
         overall, probability, mean, variance : ndarray of float64
             As in `Scores`.
         """
-        mean, second_moment, direct, exceed = sums[1:] / sums[0]
-        variance = second_moment - mean * mean
+        sums /= sums[0].copy()
+        mean, direct, exceed = sums[1], sums[3], sums[4]
+        variance = sums[2] - mean * mean
         band = self._limits.searchsorted(best)
-        constant, slope, square, cap = self._curves.take(band, axis=2)
-        curves = square  # by Horner's rule, in place
+        rules = self._curves.take(band, axis=2)
+        curves = rules[2]  # by Horner's rule, in place: factor of the square, slope and constant, and then the cap
         curves *= best
-        curves += slope
+        curves += rules[1]
         curves *= best
-        curves += constant
-        boost, bonus, base = np.minimum(curves, cap, out=curves)
+        curves += rules[0]
+        np.minimum(curves, rules[3], out=curves)
+        boost, bonus, base = curves
         bonus *= self._domain_factor[band, required.domain, main_domain]
         probability = self._similar(best, required, boost, bonus, mean, variance, direct, exceed)
 
@@ -279,10 +282,13 @@ class Model:
         dissimilar = best < rule.below
         if np.count_nonzero(dissimilar):
             highest = candidates.levels.ratio.take(np.maximum.reduce(candidates.level, axis=1)).take(required.pair)
-            base *= 1 + rule.level_weight * highest
+            highest *= rule.level_weight
+            highest += 1
+            base *= highest
             np.minimum(base, 1.0, out=base)
-            for array, value in ((probability, base), (mean, base), (variance, rule.variance)):
-                np.copyto(array, value, where=dissimilar)
+            np.copyto(probability, base, where=dissimilar)
+            np.copyto(mean, base, where=dissimilar)
+            np.copyto(variance, rule.variance, where=dissimilar)
         probability = self._adjusted(probability, variance, best)
         return self._overall(probability, best, required, candidates), probability, mean, variance
 
@@ -316,11 +322,11 @@ class Model:
 
     def _score_pairs(self, cells: Array, met: Array, level: Codes) -> None:
         """Pairwise scores of some rows, in place of their similarities; `met` has the share that each level meets."""
-        above, n_below = np.zeros((2, *cells.shape), np.uint8)
-        is_above = above.view(np.bool_)
+        above, n_below = np.empty(cells.shape, np.bool_), np.zeros(cells.shape, np.uint8)
+        of_above = above.view(np.uint8)
         for limit in self._pair_limits:
-            np.greater(cells, limit, out=is_above)
-            n_below += above
+            np.greater(cells, limit, out=above)
+            n_below += of_above
         band = n_below.astype(np.intp)
         base, slope, level_weight = self._pair_bands
         of_band = np.empty(cells.shape)  # without mode="clip", take would buffer it
@@ -371,9 +377,16 @@ class Model:
     ) -> Array:
         """Scores of rows that a mixture predicts the proficiency of; `bonus` has the factor of the domains in it."""
         rule = self.config.same_skill
-        constant, slope, cap = self._shares.take(mean >= _MET * required.threshold, axis=1)
-        share = np.minimum((constant + slope * variance) * boost, cap)
-        probability: Array = (exceed + share * (direct - exceed)) * bonus
+        shares = self._shares.take(mean >= _MET * required.threshold, axis=1)
+        share = shares[1]  # constant, slope and cap, in place
+        share *= variance
+        share += shares[0]
+        share *= boost
+        np.minimum(share, shares[2], out=share)
+        probability: Array = direct - exceed
+        probability *= share
+        probability += exceed
+        probability *= bonus
         same = required.named | (best > rule.above)
         if np.count_nonzero(same):
             met = share_met(mean.copy(), required.threshold)
@@ -498,7 +511,7 @@ def _pair_blocks(n_required: Codes, n_candidate: int, n_code: int) -> Iterator[t
     most_rows = max(MOST_CELLS // n_candidate, 1)
     pair = row = 0
     for length, alike in groupby(n_required.tolist()):
-        n_pair = len(list(alike))
+        n_pair = sum(map(bool, alike))
         step = max(most_rows // max(length, n_code), 1)
         for first in range(pair, pair + n_pair, step):
             pairs = slice(first, min(first + step, pair + n_pair))
@@ -522,8 +535,8 @@ def _sums(cells: Array, codes: Codes, n_code: int) -> Array:
         How many there are.
     """
     sums: Array
-    if n_code <= len(_ONE_HOT):
-        sums = np.matmul(cells, _ONE_HOT[:n_code, :n_code].take(codes, axis=0))
+    if n_code < len(_ONE_HOT):
+        sums = np.matmul(cells, _ONE_HOT[n_code].take(codes, axis=0))
     else:
         n_sum = cells.shape[0] * cells.shape[1] * n_code
         bins = np.arange(0, n_sum, n_code).reshape(*cells.shape[:2], 1) + codes[:, None]

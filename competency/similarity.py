@@ -6,6 +6,7 @@ similarities are the same to the last bit however many pairs are looked at toget
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ __all__ = ["cosine_rows", "similarity_rows", "stacked_similarity_rows"]
 _LEAST_VECTORS = 32  # of a block
 _MOST_VECTORS = 480  # that are copied together, so that they fit a processor's cache
 _ONE = np.float32(1)
+_NAME = attrgetter("name")
 
 
 def vectors_at_a_time(n_required: int) -> int:
@@ -41,8 +43,9 @@ def _cosines(products: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def similarity_rows(embedder: Embedder, required: Sequence[Skill], candidate: Sequence[Skill]) -> NDArray[np.float64]:
     """Cosine similarities of one pair, shape (n_required, n_candidate)."""
-    names = [skill.name for skill in chain(required, candidate)]
     n_required, n_candidate = len(required), len(candidate)
+    # a list of the right size at once: it would grow some twenty times
+    names = np.fromiter(map(_NAME, chain(required, candidate)), np.object_, n_required + n_candidate).tolist()
     if n_candidate <= vectors_at_a_time(n_required):
         vectors = embed(embedder, names)  # all in one call
         return _cosines(vectors[:n_required] @ vectors[n_required:].T)

@@ -55,7 +55,7 @@ def embed(embedder: Embedder, names: Sequence[str]) -> NDArray[np.float32]:
     squares: NDArray[np.floating] = np.matmul(vectors[:, None], vectors[..., None]).ravel()
     # rows that are off by rounding alone stay as they are: mostly all, and then nothing is copied
     off = squares - _ONE
-    if np.maximum.reduce(np.abs(off, out=off), initial=0) < 2 * _ROUNDING:
+    if not len(off) or np.maximum.reduce(np.abs(off, out=off)) < 2 * _ROUNDING:
         return vectors
     lengths = np.sqrt(squares)
     off = np.abs(lengths - 1)
