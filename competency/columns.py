@@ -53,10 +53,8 @@ def columns(required: Sequence[Skill], candidate: Sequence[Skill], prior: BetaPr
     n_required, n_candidate = len(required), len(candidate)
     threshold = np.fromiter(map(_RATIO, required), np.float64, n_required)
     ratio = np.fromiter(map(_RATIO, candidate), np.float64, n_candidate)
-    thresholds, levels = (
-        tuple(sorted(set(map(_RATIO, required)))),
-        levels_of(tuple(sorted(set(map(_RATIO, candidate)))), prior),
-    )
+    thresholds = tuple(sorted(set(map(_RATIO, required))))
+    levels = levels_of(tuple(sorted(set(map(_RATIO, candidate)))), prior)
     keys = set(map(_KEY, candidate))
     number: dict[SkillDomain, int] = defaultdict(count().__next__)  # numbers domains as they come
     group = np.fromiter(map(number.__getitem__, map(_DOMAIN, candidate)), np.intp, n_candidate)

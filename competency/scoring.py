@@ -511,7 +511,7 @@ def _pair_blocks(n_required: Codes, n_candidate: int, n_code: int) -> Iterator[t
     most_rows = max(MOST_CELLS // n_candidate, 1)
     pair = row = 0
     for length, alike in groupby(n_required.tolist()):
-        n_pair = sum(map(bool, alike))
+        n_pair = sum(1 for _ in alike)
         step = max(most_rows // max(length, n_code), 1)
         for first in range(pair, pair + n_pair, step):
             pairs = slice(first, min(first + step, pair + n_pair))
