@@ -77,11 +77,11 @@ class OperationReport:
         yield f"  {'mean size':<16}{format_bytes(heap.mean_bytes):>12}"
         if heap.mapped_bytes:
             yield f"  {'mapped files':<16}{format_bytes(heap.mapped_bytes):>12}"
-        for heading, top, part in (
-            ("bytes", heap.top_by_bytes, lambda site: site.total_bytes / all_bytes),
-            ("count", heap.top_by_count, lambda site: site.total_blocks / all_blocks),
+        for heading, all_of_them, top, part in (
+            ("bytes", format_bytes(all_bytes), heap.top_by_bytes, lambda site: site.total_bytes / all_bytes),
+            ("count", f"{all_blocks:,}", heap.top_by_count, lambda site: site.total_blocks / all_blocks),
         ):
-            yield f"  top sites by {heading}"
+            yield f"  top sites by {heading} (of {all_of_them}, with what stacks take)"
             for site in top[:TOP]:
                 yield (
                     f"    {part(site):6.1%} {format_bytes(site.total_bytes):>10} {site.total_blocks:>11,} blocks  "

@@ -91,6 +91,7 @@ def test_report(capsys, statistics):
     out = capsys.readouterr().out
     assert "match: size 100x50, names real" in out
     assert "per skill" in out
+    assert out.count(", with what stacks take)") == 4
     (function, file, line), _ = statistics.top_locations_by_size[0]
     assert f" {function} ({'/'.join(Path(file).parts[-2:])}:{line})" in out
 
