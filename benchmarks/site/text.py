@@ -177,7 +177,7 @@ def terminal(report: Report) -> str:
         parts += [*_align(rows, (0, 1)), ""]
     for spot in report.hotspots:
         totals = " -> ".join(format_bytes(one.total("total_bytes")) for one in (spot.before, spot.after))
-        parts.append(f"hotspots of {printable(spot.operation)}: {totals} allocated")
+        parts.append(f"hotspots of {printable(spot.operation)}: {totals} allocated, with what stacks take")
         parts += [*map(_site, spot.changes[:5]), ""]
     return "\n".join([*parts, *conditions(report), "", *headline(report)])
 

@@ -68,7 +68,8 @@ function drawHotspots() {
       "p",
       { class: "quiet" },
       "The lines of code that allocate, in recorded heap profiles of the two commits: " +
-        "those that changed most, and the largest of each.",
+        "those that changed most, and the largest of each. Recording stacks takes memory of its own, which is in these " +
+        "figures and in no others.",
     ),
     ...pair.hotspots.map(hotspotTable),
   ];
