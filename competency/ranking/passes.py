@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from competency.columns import joined_places
+from competency.domains import DOMAINS
 from competency.pool import CandidatePool
 from competency.ranking.plan import AT_ONCE, BY_BYTES, FEW, ITEMS, Likely, Plan
 from competency.ranking.ranker import Ranker
@@ -189,7 +190,17 @@ def likely_best(ranker: Ranker, top: int | None) -> Likely:
         n_best=n_best,
         n_item=_distinct_items(pool, closely[:n_best], n_top),
         noted=np.count_nonzero(sums >= least) / len(sample),
+        n_domain=max(_most_domains(pool, run) for run in runs) if top is None else len(DOMAINS),
     )
+
+
+def _most_domains(pool: CandidatePool, block: slice) -> int:
+    """The most domains that one of some candidates has skills of."""
+    entries = Entries.of(pool, block)
+    candidate = np.arange(len(entries.offsets) - 1).repeat(np.diff(entries.offsets))
+    has = np.zeros((len(entries.offsets) - 1, len(DOMAINS)), np.bool_)
+    has[candidate, pool.domains_of(entries.items)] = True
+    return int(has.sum(axis=1).max())
 
 
 def _distinct_items(pool: CandidatePool, positions: Codes, n: int) -> float:

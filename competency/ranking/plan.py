@@ -41,7 +41,7 @@ _LEAST_SHARE = 1 / 128  # of the usual size of blocks; smaller ones would spend 
 
 # What the heap holds beside arrays whose sizes are known, in bytes but for the first.
 _BUFFERED = 8192  # elements that numpy casts together
-_BUFFERS = 20_000  # that numpy casts through, where candidates are bounded by bytes
+_BUFFERS = 4_000  # that numpy casts through, where candidates are bounded by bytes
 _CLOSE_BUFFERS = 122_000  # likewise, where similarities become weights
 _OBJECTS = 4_000  # of what is not an array
 _OF_JOB = 12_000  # that each job takes besides, whatever it requires
@@ -97,6 +97,8 @@ class Likely:
         Distinct items of as many of the best as are asked for.
     noted : float
         Share of the candidates who may be among the best, by the sums of gains.
+    n_domain : int
+        The most domains that a candidate has skills of, where everyone is ranked.
     """
 
     by_bytes: NDArray[np.int64]
@@ -104,6 +106,7 @@ class Likely:
     n_best: int
     n_item: float
     noted: float
+    n_domain: int
 
     def number(self, n: int, among: int) -> int:
         """How many of the sample stand for the best of some candidates, among so many."""
@@ -294,7 +297,8 @@ class Sizes:
             # in the block of many that has the most of them
             n = math.ceil(share * n_alike + 2 * math.sqrt(share * (1 - share) * n_alike)) if likely else n_alike
             n = min(n, n_alike, in_block, max(stack // self.of_one_closely(size), 1))
-            largest = max(largest, self._of_close_scores(size, n, self._n_level(size * n, likely)))
+            n_domain = min(size, likely.n_domain if likely else len(DOMAINS))
+            largest = max(largest, self._of_close_scores(size, n, self._n_level(size * n, likely), n_domain))
         return largest
 
     @functools.cached_property
@@ -357,7 +361,7 @@ class Sizes:
         mixing = 8 * cells + 8 * rows * (n_level + 1) + 8 * min(cells, MOST_CELLS)
         mixing += max(one_hot, 8 * min(cells, MOST_CELLS) * self._many_levels)
         moments = 40 * n_required * n_level if self._many_levels else 0  # others are kept
-        summing = 8 * cells + rows * (48 * n_level + 320) + moments
+        summing = 8 * cells + rows * (48 * n_level + 272) + moments
         return _OF_CALL + 64 * n * size + max(products, mixing, summing)
 
     def of_one_bound(self, size: _Size) -> _Size:
@@ -383,12 +387,12 @@ class Sizes:
         """What scoring one candidate by the similarities of all names takes."""
         n_level = len(self.ratios) if not self._many_levels else min(size, len(self.ratios))
         summing = max(12 * size + 8, 8 * (size + 1 + max(n_level, 1 + min(size, len(DOMAINS)))))
-        return 50 * size + self._n_required * max(summing, 280)
+        return 50 * size + self._n_required * max(summing, 232)
 
-    def _of_close_scores(self, size: int, n: int, n_level: int) -> float:
-        """What scoring candidates by the similarities of all names takes, who have so many levels."""
+    def _of_close_scores(self, size: int, n: int, n_level: int, n_domain: int) -> float:
+        """What scoring candidates by the similarities of all names takes, who have so many levels and domains."""
         rows = self._n_required * n
-        mixing = rows * max(12 * size + 8, 8 * (size + 1 + max(n_level, 1 + min(size, len(DOMAINS)))), 280)
+        mixing = rows * max(12 * size + 8, 8 * (size + 1 + max(n_level, 1 + n_domain)), 232)
         mixing += min(15 * rows * size, _CLOSE_BUFFERS)
         moments = (80 if self._many_levels else 40) * self._n_required * n_level
         summing = rows * (8 * n_level + 40) + moments + 16 * min(5 * rows * n_level, _BUFFERED)
