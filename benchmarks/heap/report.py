@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
 from benchmarks.common import Operation
@@ -60,9 +59,7 @@ class OperationReport:
     def lines(self) -> Iterator[str]:
         """The figures as text."""
         heap = self.heap
-        all_bytes, all_blocks = (
-            sum(map(attrgetter(f"total_{what}"), heap.top_by_bytes)) for what in ("bytes", "blocks")
-        )
+        all_bytes, all_blocks = heap.profile.total("total_bytes"), heap.profile.total("total_blocks")
         params = ", ".join(f"{name} {value}" for name, value in self.params.items())
         yield f"{self.name}: {params}" if params else self.name
         rows = [
