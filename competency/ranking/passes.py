@@ -173,8 +173,9 @@ def likely_best(ranker: Ranker, top: int | None) -> Likely:
     pool, n_top = ranker.pool, min(top or 1, len(ranker.pool))
     step, n_run = (-(-n // _RUNS) for n in (len(pool), min(_SAMPLE, len(pool))))
     runs = [slice(start, min(start + n_run, len(pool))) for start in range(0, len(pool), step)]
+    entries = [Entries.of(pool, run) for run in runs]
     gains = ranker.gains()[:, None]
-    sums = np.concatenate([Entries.of(pool, run).sums(gains, pool.item_name) for run in runs])
+    sums = np.concatenate([of_run.sums(gains, pool.item_name) for of_run in entries])
     sample = np.concatenate([np.arange(run.start, run.stop) for run in runs])
     bounds = np.concatenate([ranker.bounds(sample[i : i + BY_BYTES]) for i in range(0, len(sample), BY_BYTES)])
     by_bytes = sample[np.argsort(-bounds, kind="stable")]
@@ -185,38 +186,32 @@ def likely_best(ranker: Ranker, top: int | None) -> Likely:
     n_best = min(max(round(n_top * len(sample) / len(pool)), _LEAST_BEST), n_top, len(sample))
     least = ranker.least_gain(float(bounds[order[min(n_top, len(order)) - 1]]))
     return Likely(
-        by_bytes=_sizes(pool, by_bytes),
-        closely=_sizes(pool, closely),
+        by_bytes=ranker.sizes(by_bytes),
+        closely=ranker.sizes(closely),
         n_best=n_best,
-        n_item=_distinct_items(pool, closely[:n_best], n_top),
+        n_item=_distinct_items(ranker, closely[:n_best], n_top),
         noted=np.count_nonzero(sums >= least) / len(sample),
-        n_domain=max(_most_domains(pool, run) for run in runs) if top is None else len(DOMAINS),
+        n_domain=max(_most_domains(pool, of_run) for of_run in entries) if top is None else len(DOMAINS),
     )
 
 
-def _most_domains(pool: CandidatePool, block: slice) -> int:
+def _most_domains(pool: CandidatePool, entries: Entries) -> int:
     """The most domains that one of some candidates has skills of."""
-    entries = Entries.of(pool, block)
     candidate = np.arange(len(entries.offsets) - 1).repeat(np.diff(entries.offsets))
     has = np.zeros((len(entries.offsets) - 1, len(DOMAINS)), np.bool_)
     has[candidate, pool.domains_of(entries.items)] = True
     return int(has.sum(axis=1).max())
 
 
-def _distinct_items(pool: CandidatePool, positions: Codes, n: int) -> float:
+def _distinct_items(ranker: Ranker, positions: Codes, n: int) -> float:
     """About how many distinct items so many candidates have, by Heaps' law from those of some and of half of them."""
-    n_entry, n_item = [], []
+    pool, n_entry, n_item = ranker.pool, [], []
     for some in (positions[::2], positions):
-        items = pool.items.take(joined_places(pool.offsets[some], _sizes(pool, some)))
+        items = pool.items.take(joined_places(pool.offsets[some], ranker.sizes(some)))
         n_entry.append(len(items))
         n_item.append(len(np.unique(items)))
     power = math.log(n_item[1] / n_item[0]) / math.log(n_entry[1] / n_entry[0]) if n_entry[1] > n_entry[0] else 1.0
     return float(min(n_item[1] * (n / len(positions)) ** power, len(pool.item_name)))
-
-
-def _sizes(pool: CandidatePool, positions: Codes) -> NDArray[np.int64]:
-    """How many skills candidates have."""
-    return pool.offsets[positions + 1] - pool.offsets[positions]
 
 
 def _rows_of(gains: NDArray[np.float32], names: NDArray[np.int32]) -> NDArray[np.float32]:

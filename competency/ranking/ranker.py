@@ -102,6 +102,10 @@ class Ranker:
         """Required skills of the job."""
         return len(self.units)
 
+    def sizes(self, positions: Codes) -> NDArray[np.int64]:
+        """How many skills candidates have."""
+        return self.pool.offsets[positions + 1] - self.pool.offsets[positions]
+
     @functools.cached_property
     def _usual(self) -> Array:
         """Of each requirement the bound that an average candidate has one skill above, shape (n_required,)."""
@@ -226,7 +230,7 @@ class Ranker:
         self, positions: Codes, of_one: Callable[[int], int], most: Callable[[int], int]
     ) -> Iterator[tuple[Codes, NDArray[np.int32]]]:
         """Places of candidates of equally many skills, at most so many; items, shape (n_pair, n_candidate)."""
-        sizes = self.pool.offsets[positions + 1] - self.pool.offsets[positions]
+        sizes = self.sizes(positions)
         for size in np.unique(sizes).tolist():
             places = np.flatnonzero(sizes == size)
             step = min(max(self.plan.stack_bytes // of_one(size), 1), most(size))
