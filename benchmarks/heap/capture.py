@@ -5,6 +5,7 @@ import gc
 import mmap
 import os
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ __all__ = ["read_profile", "track"]
 
 NO_FRAMES = Frame("[no Python frames]", "", 0)
 RUNNERS = ("<frozen runpy>", f"memray{os.sep}")  # files of the outermost frames of a script run by memray
+# Of threads that are started. From Python 3.12 on also of those that run: an earlier capture may have left one whose
+# calls are reported, and then Python makes frames and methods in all threads.
+_SET_PROFILE_OF_THREADS = getattr(threading, "setprofile_all_threads", threading.setprofile)
 
 
 @contextmanager
@@ -67,16 +71,19 @@ def track(
 
     destination = memray.FileDestination(capture, overwrite=True)
     gc.collect()  # older garbage is not collected within the call
-    tracing = sys.gettrace()
+    tracing, tracing_threads = sys.gettrace(), threading.gettrace()
     sys.settrace(None)  # a debugger, or a tool that measures coverage, would allocate too
+    threading.settrace(None)  # type: ignore[arg-type]
     try:
         with _file_maps() as maps, memray.Tracker(destination=destination, trace_python_allocators=True):
             if not with_stacks:
                 sys.setprofile(None)
+                _SET_PROFILE_OF_THREADS(None)
             result = call(*arguments)
         del result
     finally:
         sys.settrace(tracing)
+        threading.settrace(tracing_threads)  # type: ignore[arg-type]
     return maps
 
 

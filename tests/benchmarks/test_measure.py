@@ -2,6 +2,7 @@ import mmap
 import os
 import subprocess
 import sys
+import threading
 from itertools import repeat
 from pathlib import Path
 
@@ -135,6 +136,29 @@ def test_tracing_by_others_does_not_count():
     assert kept
 
 
+def test_nor_does_tracing_of_threads():
+    def call():
+        thread = threading.Thread(target=call_often)
+        thread.start()
+        thread.join()
+
+    def trace(frame, event, argument):
+        kept.append(bytearray(1_000))
+        return trace
+
+    kept = []
+    before = threading.gettrace()
+    threading.settrace(trace)
+    try:
+        assert measure(call).allocations < 300
+        assert threading.gettrace() is trace
+        assert not kept
+        call()
+    finally:
+        threading.settrace(before)
+    assert kept
+
+
 def test_mmap_is_as_before_afterwards():
     plain = mmap.mmap
     with pytest.raises(ZeroDivisionError):
@@ -173,17 +197,52 @@ def test_a_profile_is_a_value():
     assert HeapProfile(1, 2, 3, 4) == HeapProfile(1, 2, 3, 4)
 
 
+def function():
+    return None
+
+
+def call_often():
+    for _ in repeat(None, 500):
+        function()
+        "text".isalpha()
+
+
 def test_what_recording_stacks_makes_python_allocate_does_not_count():
     """A frame for each call of a function, and a bound method for each of a method of C."""
-
-    def function():
-        return None
-
-    def call():
-        for _ in repeat(None, 500):
-            function()
-            "text".isalpha()
-
-    figures = measure(call, by_site=True)
+    figures = measure(call_often, by_site=True)
     assert figures.allocations < 50
     assert figures.profile.total("total_blocks") > 500
+
+
+def test_nor_does_it_in_threads():
+    def call():
+        thread = threading.Thread(target=call_often)
+        thread.start()
+        thread.join()
+
+    figures = measure(call, by_site=True)
+    assert figures.allocations < 300
+    assert figures.profile.total("total_blocks") > 500
+
+
+def test_nor_because_of_a_thread_that_was_recorded_before():
+    started, over = threading.Event(), threading.Event()
+
+    def wait():
+        started.set()
+        over.wait()
+
+    thread = threading.Thread(target=wait)
+
+    def start():
+        if not started.is_set():
+            thread.start()
+            started.wait()
+
+    try:
+        measure(start, by_site=True)
+        measure(start, by_site=True)
+        assert measure(call_often).allocations < 50
+    finally:
+        over.set()
+        thread.join()
