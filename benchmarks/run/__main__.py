@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     figures = commands.add_parser(
         "figures",
         help="print the README's figures, from the results of this machine",
-        description="Print the figures of the first version and of the newest commit that has results, as Markdown.",
+        description="Print the figures of the first version and of the newest commit that has them, as Markdown.",
     )
     figures.add_argument("--readme", type=Path, metavar="FILE", help="put them between the marks of this file")
     figures.add_argument("--plots", type=Path, metavar="FOLDER", help="draw history.svg and rank.svg, and link them")

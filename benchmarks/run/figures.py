@@ -74,6 +74,14 @@ def load() -> list[Measured]:
     return measured
 
 
+def newest(measured: Sequence[Measured]) -> Measured:
+    """The newest of the commits whose results have the most of the tables: some were run in part, or for their heap."""
+    names = [name for _, row, params in ROWS for name in _row(row, params)]
+    names += [name for size, _, series in _ranks() if size != SIZES[-1] for name in series.values()]  # only on demand
+    names += [name for _, series in _builds() for name in series]
+    return max(reversed(measured[1:]), key=lambda one: sum(name in one.series for name in names))
+
+
 def _before_and_after(first: Measured, now: Measured, name: str, shown: Any) -> str:
     before, after = first.value(name), now.value(name)
     if after is None:
@@ -96,24 +104,24 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def tables(measured: Sequence[Measured]) -> str:
-    """The figures of the first version and of the newest commit that has results, as Markdown."""
-    first, now = measured[0], measured[-1]
+    """The figures of the first version and of the newest commit that has them, as Markdown."""
+    first, now = measured[0], newest(measured)
     rows = []
     for title, name, params in ROWS:
-        heap = [f"{name}Heap.track_{what}({params})" for what in ("allocations", "allocated_bytes", "peak_heap")]
+        time, *heap = _row(name, params)
         shown = ("{:,.0f}".format, format_bytes, format_bytes)
         cells = (_before_and_after(first, now, series, show) for series, show in zip(heap, shown, strict=True))
-        rows.append([title, _times_as_fast(first, now, f"{name}.time_run({params})"), *cells])
+        rows.append([title, _times_as_fast(first, now, time), *cells])
     lines = _table(["first version → now", "time", "allocations", "allocated bytes", "peak heap"], rows)
     ranks = [
-        [f"{size:,}", job, *_cells(values.values(), (seconds, short, format_bytes))]
-        for size, job, values in _ranks(now)
-        if values["time"] is not None
+        [f"{size:,}", job, *_cells(map(now.value, series.values()), (seconds, short, format_bytes))]
+        for size, job, series in _ranks()
+        if now.value(series["time"]) is not None
     ]
     builds = [
-        [f"{size:,}", *_cells(values, (seconds, short, "{:,.0f}".format, format_bytes))]
-        for size, values in _builds(now)
-        if values[0] is not None
+        [f"{size:,}", *_cells(map(now.value, series), (seconds, short, "{:,.0f}".format, format_bytes))]
+        for size, series in _builds()
+        if now.value(series[0]) is not None
     ]
     for head, shown_rows in (
         (["rank, candidates", "job", "time", "times the bare pass", "peak heap"], ranks),
@@ -128,27 +136,33 @@ def _cells(values: Iterable[float | None], shown: Sequence[Any]) -> list[str]:
     return ["-" if value is None else show(value) for value, show in zip(values, shown, strict=True)]
 
 
-def _builds(now: Measured) -> list[tuple[int, list[float | None]]]:
-    """Figures of `pool_build` by size."""
+def _row(name: str, params: str) -> list[str]:
+    """Series of a row of the first table: the time, and those of the heap."""
+    heap = ("allocations", "allocated_bytes", "peak_heap")
+    return [f"{name}.time_run({params})", *(f"{name}Heap.track_{what}({params})" for what in heap)]
+
+
+def _builds() -> list[tuple[int, list[str]]]:
+    """Series of `pool_build` by size."""
     series = ("PoolBuild.time_run", "PoolBuild.track_ratio_to_parsing")
     series += ("PoolBuildHeap.track_allocations", "PoolBuildHeap.track_peak_heap")
     sizes = OPERATIONS["pool_build"].params["n_candidates"]
-    return [(size, [now.value(f"pool_build.{one}({size})") for one in series]) for size in sizes]
+    return [(size, [f"pool_build.{one}({size})" for one in series]) for size in sizes]
 
 
-def _ranks(now: Measured) -> list[tuple[int, str, dict[str, float | None]]]:
-    """Figures of `rank` by size and job."""
+def _ranks() -> list[tuple[int, str, dict[str, str]]]:
+    """Series of `rank` by size and job."""
     found = []
     for size in SIZES:
         name = "rank.RankMillion" if size == SIZES[-1] else "rank.Rank"
         for job in JOBS:
             params = f"({size}, {job!r})"
-            values = {
-                "time": now.value(f"{name}.time_run{params}"),
-                "bare pass": now.value(f"{name}.track_ratio_to_bare_pass{params}"),
-                "peak": now.value(f"{name}Heap.track_peak_heap{params}"),
+            series = {
+                "time": f"{name}.time_run{params}",
+                "bare pass": f"{name}.track_ratio_to_bare_pass{params}",
+                "peak": f"{name}Heap.track_peak_heap{params}",
             }
-            found.append((size, job, values))
+            found.append((size, job, series))
     return found
 
 
@@ -179,7 +193,7 @@ def plots(measured: Sequence[Measured], folder: Path) -> list[Path]:
     CommitError
         Where matplotlib is missing, or a file cannot be written.
     """
-    drawn = {"history.svg": _draw_history(measured), "rank.svg": _draw_rank(measured[-1])}
+    drawn = {"history.svg": _draw_history(measured), "rank.svg": _draw_rank(newest(measured))}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in drawn.items():
@@ -212,10 +226,11 @@ def _draw_history(measured: Sequence[Measured]) -> bytes:
     figure = _figure(8, 4.8)
     panel = figure.subplots()
     series = {"allocations": "match.MatchHeap.track_allocations", "time": "match.Match.time_run"}
+    now = newest(measured)
     for (label, name), colour in zip(series.items(), COLOURS, strict=True):
         name = f"{name}({STORY})"
         points = [(place, value) for place, one in enumerate(measured) if (value := one.value(name)) is not None]
-        points = [point for point in points if measured[point[0]].version(name) == measured[-1].version(name)]
+        points = [point for point in points if measured[point[0]].version(name) == now.version(name)]
         if points and points[0][0] == 0:
             panel.plot(*zip(*((x, y / points[0][1]) for x, y in points), strict=True), "o-", color=colour, label=label)
     panel.set(yscale="log", ylabel="share of the first version", title="A match of 100 x 50 skills, commit by commit")
@@ -239,7 +254,7 @@ def _draw_rank(now: Measured) -> bytes:
     ):
         shown: list[float] = []
         for job, colour in zip(JOBS, COLOURS, strict=True):
-            points = [(size, values[key]) for size, one, values in _ranks(now) if one == job]
+            points = [(size, now.value(series[key])) for size, one, series in _ranks() if one == job]
             measured = [(size, factor * value) for size, value in points if value is not None]
             if measured:
                 panel.plot(*zip(*measured, strict=True), "o-", color=colour, label=job)

@@ -91,6 +91,24 @@ def test_the_tables(results, capsys):
     assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
 
 
+def test_a_commit_that_was_run_in_part_is_not_taken_for_the_newest(results, tmp_path, capsys):
+    """After `compare --bench match.Match.time_run`, or `history`; the README's figures would be lost."""
+    assert main.main(["figures"]) == 0
+    expected = capsys.readouterr().out
+    drawn = figures.plots(figures.load(), tmp_path / "before")
+    part = series(0.003, 2400)
+    for names in (["match.Match.time_run"], [name for name in part if "Heap" in name], ["other.Other.time_run"]):
+        save(results, "unmeasured", {name: part.get(name, ([], 1.0)) for name in names})
+        assert main.main(["figures"]) == 0
+        assert capsys.readouterr().out == expected
+        again = figures.plots(figures.load(), tmp_path / "after")
+        assert [path.read_bytes() for path in again[1:]] == [path.read_bytes() for path in drawn[1:]]
+    save(results, "unmeasured", part)
+    save(results, "now", part)  # as many: the newest
+    assert main.main(["figures"]) == 0
+    assert capsys.readouterr().out.endswith("now is ddddddd.\n")
+
+
 def test_a_row_of_a_million_candidates(results, capsys):
     rank = {
         "rank.RankMillion.time_run": (MILLION, 0.181),
