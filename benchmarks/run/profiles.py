@@ -5,7 +5,9 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
+from benchmarks.heap.dhat import DhatError, load
 from benchmarks.run import suite
 from benchmarks.site.commits import ROOT, Commit
 from benchmarks.site.results import Setting, beside
@@ -23,8 +25,17 @@ sys.exit(main(arguments))
 """
 
 
+def _is_recorded(path: Path) -> bool:
+    """Whether a file holds a profile: no report could read a damaged one."""
+    try:
+        load(path)
+    except DhatError:
+        return False
+    return True
+
+
 def record(commit: Commit, operations: Collection[str] = OPERATIONS) -> Iterator[str]:
-    """Record what is not recorded yet; yields a line for each file written, and for each operation that failed."""
+    """Record what is missing or damaged; yields a line for each file written, and for each operation that failed."""
     from asv.config import Config
     from asv.environment import get_environments
     from asv.machine import Machine
@@ -35,7 +46,7 @@ def record(commit: Commit, operations: Collection[str] = OPERATIONS) -> Iterator
     (environment,) = get_environments(conf, [])
     setting = Setting(Machine.get_unique_machine_name(), environment.name)
     folder = beside(suite.STATE / "results", "profiles", setting, commit.hash)
-    missing = [name for name in OPERATIONS if name in operations and not (folder / f"{name}.json").exists()]
+    missing = [name for name in OPERATIONS if name in operations and not _is_recorded(folder / f"{name}.json")]
     if not missing:
         return
     folder.mkdir(parents=True, exist_ok=True)
