@@ -98,14 +98,16 @@ def _compare(arguments: argparse.Namespace) -> int:
     started = time.time()
     files = suite.by_file(names)
     codes = {}
-    for position, (file, benchmarks) in enumerate(files.items(), 1):
-        print(f"\n[{position}/{len(files)}] {file}: {len(benchmarks)} benchmarks on 2 commits", flush=True)
-        codes[file] = suite.measure_file(file, benchmarks, [before.hash, after.hash])
+    try:
+        for position, (file, benchmarks) in enumerate(files.items(), 1):
+            print(f"\n[{position}/{len(files)}] {file}: {len(benchmarks)} benchmarks on 2 commits", flush=True)
+            codes[file] = suite.measure_file(file, benchmarks, [before.hash, after.hash])
+    finally:  # of what was measured before Ctrl-C, too: it is not measured again
+        conditions.record([before.hash, after.hash], started)
     print("\nRecording heap profiles", flush=True)
     for commit in (before, after):
         for line in profiles.record(commit, files):
             print(line, flush=True)
-    conditions.record([before.hash, after.hash], started)
     published = suite.asv("publish", quiet=True)
     print(f"\n{text.terminal(make_report(before, after))}\n")
     _print_site()
@@ -121,8 +123,10 @@ def _history(arguments: argparse.Namespace) -> int:
     suite.know_this_machine()
     started = time.time()
     print(f"{len(names)} heap series on {len(hashes)} commits", flush=True)
-    code = suite.measure(names, hashes, "--skip-existing-successful", *suite.FORK)
-    conditions.record(hashes, started)
+    try:
+        code = suite.measure(names, hashes, "--skip-existing-successful", *suite.FORK)
+    finally:  # as above
+        conditions.record(hashes, started)
     published = suite.asv("publish", quiet=True)
     _print_site()
     return 1 if code or published else 0
