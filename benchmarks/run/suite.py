@@ -10,6 +10,7 @@ from typing import TextIO
 
 from benchmarks.common import ONCE, XL
 from benchmarks.embedders import minilm_installed
+from benchmarks.heap.files import write_atomically
 from benchmarks.site.commits import ROOT
 
 # The core set: what `tox -e bench` measures by default, but for what is skipped.
@@ -102,17 +103,23 @@ def measure_file(file: str, names: Sequence[str], hashes: Sequence[str]) -> int:
     """Run the benchmarks of one file on commits, in turns, with all samples kept.
 
     asv saves after each round, so that a run that was stopped half-way looks complete to it. A mark that is left behind
-    says so to the next call, which then measures this file anew.
+    says which benchmarks were begun on which commits, to the next call that is asked for any: it measures anew.
     """
     mark = STATE / "unfinished" / file
+    begun = {f"{name} {commit}" for name in names for commit in hashes}
+    unfinished = set(mark.read_text("utf-8").splitlines()) if mark.exists() else set()
     options = ["--interleave-rounds", "--record-samples"]
-    if not mark.exists():
+    if not unfinished & begun:
         options.append("--skip-existing-successful")
     mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.touch()
+    write_atomically(mark, "\n".join(sorted(unfinished | begun)))
     code = measure(names, hashes, *options)
     if code in (0, 2):
-        mark.unlink()
+        unfinished -= begun
+        if unfinished:
+            write_atomically(mark, "\n".join(sorted(unfinished)))
+        else:
+            mark.unlink()
     return code
 
 

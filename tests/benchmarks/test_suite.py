@@ -136,6 +136,21 @@ def test_a_file_that_was_interrupted_is_measured_anew(asv, interruption):
     assert [measure(), measure(), measure()] == [True, False, True]
 
 
+@pytest.mark.parametrize(
+    ("name", "commits"), [("match.MatchHeap.track_peak_heap", "ab"), ("match.Match.time_run", "cd")]
+)
+def test_a_run_of_something_else_leaves_what_was_interrupted_unfinished(asv, name, commits):
+    asv.codes = [KeyboardInterrupt, 0, 0, 0]
+    with pytest.raises(KeyboardInterrupt):
+        suite.measure_file("match", ["match.Match.time_run"], ["a", "b"])
+    anew = []
+    for one, hashes in ((name, commits), ("match.Match.time_run", "bc"), ("match.Match.time_run", "ab")):
+        suite.measure_file("match", [one], list(hashes))
+        anew.append("--skip-existing-successful" not in asv.calls[-1][0])
+    assert anew == [False, True, True]
+    assert [path.read_text() for path in (suite.STATE / "unfinished").iterdir()] == []
+
+
 def test_a_failed_benchmark_is_not_an_interruption(asv):
     asv.codes = [2, 0]
     for _ in range(2):
