@@ -31,6 +31,8 @@ ALLOWED = {"track_score_deviation": 1e-9, "track_interval_deviation": 1e-6}
 PROCESS_NOISE = 0.01
 # Spread of timings from which on a report says so.
 BUSY = 0.2
+# Share of the series with results of one commit only from which on a report says so.
+PART = 0.2
 
 
 @dataclass(frozen=True)
@@ -363,6 +365,19 @@ def sample_counts(run: Run) -> tuple[int, int] | None:
     """The least and the greatest number of samples of a timing."""
     counts = [len(one.samples) for series, one in run.series.items() if series.family.sampled and one.measured]
     return (min(counts), max(counts)) if counts else None
+
+
+def run_in_part(compared: Comparison) -> list[str]:
+    """A sentence where many series have results of one commit only, on which the other was not even skipped.
+
+    Benchmarks are those of this checkout, whatever the commit: they do not come and go with it.
+    """
+    rows = [row for row in compared.rows if row.counted]
+    lacking = {"before": sum(row.after is None for row in rows), "after": sum(row.before is None for row in rows)}
+    if sum(lacking.values()) <= PART * len(rows):
+        return []
+    found = ", ".join(f"{number:,} on the commit {side} only" for side, number in lacking.items() if number)
+    return [f"measured in part: of {len(rows):,} series, {found}; what is new or gone need not be so"]
 
 
 def different_conditions(before: Run, after: Run) -> list[str]:

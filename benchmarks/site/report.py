@@ -32,7 +32,7 @@ class Report:
     hotspots : list of Hotspots
         By operation.
     warnings : list of str
-        Why to read it with care: conditions that were not the same, and a busy machine.
+        Why to read it with care: a commit measured in part, conditions that were not the same, and a busy machine.
     """
 
     titles: tuple[str, str]
@@ -66,7 +66,11 @@ def report(runs: Runs, setting: Setting, commits: tuple[str, str], titles: tuple
         setting,
         compared,
         list(hotspots(results, setting, *commits)),
-        comparison.different_conditions(before, after) + comparison.busy_machine(before, after),
+        [
+            *comparison.run_in_part(compared),
+            *comparison.different_conditions(before, after),
+            *comparison.busy_machine(before, after),
+        ],
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("asv", reason="needs the extra bench")
 
 from benchmarks.site import comparison
-from benchmarks.site.comparison import busy_machine, compare, different_conditions, growth, judge
+from benchmarks.site.comparison import busy_machine, compare, different_conditions, growth, judge, run_in_part
 from benchmarks.site.results import Measurement, Run, Series, _derive
 
 NAN = math.nan
@@ -218,6 +218,24 @@ def test_different_conditions():
     ]
     assert different_conditions(before, before) == []
     assert different_conditions(Run("a" * 40), Run("b" * 40)) == []
+
+
+def test_a_commit_that_was_run_in_part():
+    whole = heap("match", "10x5", 1000) | heap("score", "10x5", 100) | heap("batch", "10", 10)
+    part = heap("score", "10x5", 100)
+
+    def said(before, after):
+        return run_in_part(compare(Run("a" * 40, _derive(before)), Run("b" * 40, _derive(after))))
+
+    end = "what is new or gone need not be so"
+    assert said(whole, part) == [f"measured in part: of 9 series, 6 on the commit before only; {end}"]
+    assert said(part, whole) == [f"measured in part: of 9 series, 6 on the commit after only; {end}"]
+    other = heap("rank", "10", 1)
+    both = "9 on the commit before only, 3 on the commit after only"
+    assert said(whole, other) == [f"measured in part: of 12 series, {both}; {end}"]
+    skipped = {series: once(NAN) for series in whole}
+    one_more = {**whole, Series("new.New.time_run"): once(1.0)}
+    assert said(whole, skipped) == said(skipped, whole) == said(whole, one_more) == said({}, {}) == []
 
 
 def test_a_busy_machine():

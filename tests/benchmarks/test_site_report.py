@@ -147,6 +147,11 @@ def test_another_machine_and_its_conditions(project, capsys):
     assert "measured on <b>box in other env" in out
 
 
+def test_a_commit_that_was_run_in_part_is_warned_of(project, capsys):
+    _, out = run(capsys, "report", "first", project.commits["middle"][1])
+    assert re.search(r"WARNING: measured in part: of \d+ series, \d+ on the commit before only;", out)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
