@@ -18,7 +18,7 @@ from benchmarks.site.commits import (
     save_baseline,
 )
 from benchmarks.site.report import Report, report, title
-from benchmarks.site.results import STATE, Runs, Setting, choose, read
+from benchmarks.site.results import STATE, Runs, choose, read
 
 RESULTS = STATE / "results"
 SITE = STATE / "html"
@@ -53,7 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _setting(runs: Runs, machine: str | None, environment: str | None, commits: tuple[str, ...]) -> Setting:
+def _place(machine: str | None, environment: str | None) -> str:
+    return f"{machine or 'any machine'} / {environment or 'any environment'}"
+
+
+def _of(runs: Runs, machine: str | None, environment: str | None) -> Runs:
+    """The results of a machine and an environment, of any where they are None."""
     found = {
         setting: run
         for setting, run in runs.items()
@@ -61,8 +66,8 @@ def _setting(runs: Runs, machine: str | None, environment: str | None, commits: 
     }
     if runs and not found:
         known = ", ".join(f"{one.machine} / {one.environment}" for one in runs)
-        raise CommitError(f"no results of {machine or 'any machine'} / {environment or 'any environment'}: of {known}")
-    return choose(found, commits)
+        raise CommitError(f"no results of {_place(machine, environment)}: of {known}")
+    return found
 
 
 def make_report(
@@ -80,20 +85,27 @@ def make_report(
     Raises
     ------
     CommitError
-        Where a commit has no results.
+        Where a commit has no results, or none of a machine and environment that have those of the other.
     """
-    runs = read(RESULTS)
+    runs = _of(read(RESULTS), machine, environment)
     measured = {commit for found in runs.values() for commit in found}
-    after = after or _newest(measured, before)
+    beside = {commit for found in runs.values() if before.hash in found for commit in found}
+    after = after or _newest(beside if len(beside) > 1 else measured, before)
+    hashes = before.hash, after.hash
+    two = " ".join(one.hash[:10] if one.name == NEWEST else one.name for one in (before, after))
+    advice = f"`python -m tox -e bench -- {two}` measures two"
     for commit in (before, after):
         if commit.hash not in measured:
-            two = " ".join(one.hash[:10] if one.name == NEWEST else one.name for one in (before, after))
+            where = f" of {_place(machine, environment)}" if machine or environment else ""
             raise CommitError(
-                f"{commit.name} ({commit.hash[:10]}) has no results: expected a measured commit; "
-                f"`python -m tox -e bench -- {two}` measures two"
+                f"{commit.name} ({commit.hash[:10]}) has no results{where}: expected a measured commit; {advice}"
             )
-    hashes = before.hash, after.hash
-    setting = _setting(runs, machine, environment, hashes)
+    if after.hash not in beside:
+        raise CommitError(
+            f"no machine and environment has results of both {before.name} ({before.hash[:10]}) and {after.name} "
+            f"({after.hash[:10]}): expected one that has; {advice}"
+        )
+    setting = choose(runs, hashes)
     subjects = history(hashes).subjects
     titles = title(before.name, before.hash, subjects), title(after.name, after.hash, subjects)
     return report(runs, setting, hashes, titles, RESULTS)

@@ -152,6 +152,24 @@ def test_a_commit_that_was_run_in_part_is_warned_of(project, capsys):
     assert re.search(r"WARNING: measured in part: of \d+ series, \d+ on the commit before only;", out)
 
 
+def test_commits_are_compared_where_both_were_measured(project, monkeypatch, tmp_path, capsys):
+    """Results of another machine say nothing of a change: everything would be new or gone."""
+    results = tmp_path / "results"
+    shutil.copytree(project.results, results)
+    monkeypatch.setattr(main, "RESULTS", results)
+    first, middle, last = project.commits["first"], project.commits["middle"], project.commits["last"]
+    (results / "box" / f"{last[:8]}-env.json").unlink()
+    (results / "<b>box" / f"{first[:8]}-other env.json").unlink()
+    _, out = run(capsys, "report")  # the newest that has been measured where the first version was
+    assert f"after:  newest ({middle[4][:7]}" in out
+    for arguments in (["first", last], ["--machine", "box", "first", last]):
+        assert main.main(["report", *arguments]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert f"has results of both first ({first[:10]}) and {last} (" in said[0]
+    assert f"{last} ({last[:10]}) has no results of box / any environment: expected" in said[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
