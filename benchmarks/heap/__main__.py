@@ -115,15 +115,17 @@ def _add_record(commands: argparse._SubParsersAction) -> None:
 
 
 def _record(arguments: argparse.Namespace) -> int:
-    if arguments.script and arguments.operation:
+    if arguments.script is not None and arguments.operation:
         raise record.InstrumentError(f"both {arguments.operation!r} and a script: expected one of them")
+    if arguments.script == []:
+        raise record.InstrumentError("nothing after --: expected a Python file, or -m and a module")
     names = [arguments.operation] if arguments.operation else record.COMPONENTS
     if arguments.script:
         _check_unsized(arguments, "a script")
     else:
         _operations(arguments, names)
     # before anything is measured, which would be lost
-    check_targets([arguments.output, *([arguments.keep] if arguments.keep else [])], arguments.script)
+    check_targets([arguments.output, *([arguments.keep] if arguments.keep else [])], arguments.script or ())
     print("Recording ...", file=sys.stderr, flush=True)
     if arguments.script:
         profile = record.record_script(arguments.script, keep=arguments.keep)
@@ -327,7 +329,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for add in COMMANDS:
         add(commands)
     argv = list(sys.argv[1:] if argv is None else argv)
-    own, script = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    # a program has options of its own; elsewhere "--" ends the options, as argparse has it
+    with_script = argv[:1] == ["record"] and "--" in argv
+    end = argv.index("--") if with_script else len(argv)
+    own, script = argv[:end], argv[end + 1 :] if with_script else None
 
     def run() -> int:
         arguments = parser.parse_args(own, argparse.Namespace(script=script))

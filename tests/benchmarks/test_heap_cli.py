@@ -115,6 +115,11 @@ def test_report_as_json(capsys, statistics):
         (["report", "fly"], "unknown operation 'fly'"),
         (["record", "fly"], "unknown operation 'fly'"),
         (["record", "match", "--", "script.py"], "both 'match' and a script"),
+        (["record", "match", "--"], "both 'match' and a script"),
+        (["record", "--"], "nothing after --: expected a Python file"),
+        (["report", "--", "none"], "unknown operation 'none'"),
+        (["report", "to_dict", "--", "none"], "unknown operation 'none'"),
+        (["view", "--", "-none.json"], "cannot read '-none.json'"),
         (
             ["record", "to_dict", "--candidates", "9", "--required", "9", "-o", "no/such/folder.json"],
             "in a folder that exists",
