@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -30,14 +31,20 @@ def check_targets(paths: Iterable[Path], inputs: Iterable[str | Path] = ()) -> N
     Raises
     ------
     TargetError
-        Where a folder is missing, something else than a regular file stands there, or it is an input or another path.
+        Where a folder is missing or takes no file, something else than a regular file stands there, or it is an input
+        or another path.
     """
     taken = {os.path.realpath(file) for file in inputs}
     for path in paths:
-        target = str(_target(path))
-        if target in taken:
+        target = _target(path)
+        if str(target) in taken:
             raise TargetError(f"cannot write {str(path)!r}: expected another file than is read or written besides")
-        taken.add(target)
+        taken.add(str(target))
+        try:
+            with tempfile.TemporaryFile(dir=target.parent):
+                pass
+        except OSError as error:
+            raise TargetError(f"cannot write {str(path)!r}: {error.strerror or error}") from None
 
 
 @contextlib.contextmanager

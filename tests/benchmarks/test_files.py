@@ -1,6 +1,7 @@
 import os
 import re
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +77,11 @@ def test_a_folder_that_takes_no_file(tmp_path, monkeypatch):
         monkeypatch.setattr(f"pathlib.Path.{method}", refused)
     with pytest.raises(TargetError, match=f"^cannot write '{tmp_path}/x': Permission denied$"):
         write_atomically(tmp_path / "x", "text")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that takes no file, whoever asks")
+def test_a_folder_that_takes_no_file_is_refused_beforehand(tmp_path):
+    check_targets([tmp_path / "x"])
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TargetError, match=r"^cannot write .*/proc/x.: No such file or directory$"):
+        check_targets([tmp_path / "x", "/proc/x"])
