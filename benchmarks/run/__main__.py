@@ -92,6 +92,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     if before.hash == after.hash:
         raise CommitError(f"{before.name} and {after.name} are the same commit, {after.hash[:10]}: expected two")
     names = _select(arguments.full, arguments.bench)
+    suite.check_results([before.hash, after.hash])
     if uncommitted():
         print("Note: competency/ has uncommitted changes; commits are measured, not the working tree.")
     suite.know_this_machine()
@@ -120,6 +121,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _history(arguments: argparse.Namespace) -> int:
     hashes = resolve_range(arguments.range)
     names = [name for name in _select(False, None) if suite.HEAP.search(name)]
+    suite.check_results(hashes)
     suite.know_this_machine()
     started = time.time()
     print(f"{len(names)} heap series on {len(hashes)} commits", flush=True)

@@ -12,6 +12,7 @@ from benchmarks.common import ONCE, XL
 from benchmarks.embedders import minilm_installed
 from benchmarks.heap.files import write_atomically
 from benchmarks.site.commits import ROOT
+from benchmarks.site.results import check_commits
 
 # The core set: what `tox -e bench` measures by default, but for what is skipped.
 CORE = re.compile(
@@ -83,6 +84,13 @@ def know_this_machine() -> None:
         MachineCollection.load(Machine.get_unique_machine_name())
     except UserError:
         asv("machine", "--yes", quiet=True)
+
+
+def check_results(hashes: Iterable[str]) -> None:
+    """Refuse damaged results of commits that are to be measured on this machine; see `check_commits`."""
+    from asv.machine import Machine
+
+    check_commits(STATE / "results", Machine.get_unique_machine_name(), hashes)
 
 
 def measure(

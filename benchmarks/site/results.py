@@ -9,14 +9,14 @@ import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.site.commits import ROOT
+from benchmarks.site.commits import ROOT, CommitError
 
 STATE = ROOT / ".asv"
 # What reading a file of another shape ends in: asv checks little of what it loads.
@@ -413,6 +413,29 @@ def check(folder: Path) -> None:
             raise UserError(
                 f"{path}: {error}: expected results of asv; without this file the rest is published"
             ) from None
+
+
+def check_commits(folder: Path, machine: str, hashes: Iterable[str]) -> None:
+    """Refuse damaged results of commits that a machine is to measure: asv adds to them, and would end there.
+
+    Raises
+    ------
+    CommitError
+        Where there are some; it names the file.
+    """
+    from asv.results import iter_results_paths
+    from asv.util import UserError
+
+    starts = tuple(one[:8] for one in hashes)
+    for root, name, owner in iter_results_paths(str(folder)):
+        if owner != machine or not name.startswith(starts):
+            continue
+        path = Path(root, name)
+        try:
+            _read_file(path, machine, {})
+        except (UserError, *_MALFORMED) as error:
+            said = error if isinstance(error, UserError) else f"{path}: {error}"  # asv's own names the file
+            raise CommitError(f"{said}: expected results of asv; without this file they are measured anew") from None
 
 
 def _recorded(folder: Path) -> dict[str, str]:

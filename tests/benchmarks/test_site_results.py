@@ -12,7 +12,18 @@ pytest.importorskip("asv", reason="needs the extra bench")
 
 from benchmarks import common
 from benchmarks.run import suite
-from benchmarks.site.results import FAMILIES, Measurement, Series, Setting, _derive, choose, load_series, read
+from benchmarks.site.commits import CommitError
+from benchmarks.site.results import (
+    FAMILIES,
+    Measurement,
+    Series,
+    Setting,
+    _derive,
+    check_commits,
+    choose,
+    load_series,
+    read,
+)
 
 
 @pytest.fixture
@@ -138,6 +149,23 @@ def test_a_file_that_is_not_of_asv_is_left_out(place, junk, project, tmp_path):
     assert {setting: found.keys() for setting, found in read(results).items()} == {
         setting: found.keys() for setting, found in expected.items()
     }
+
+
+@pytest.mark.parametrize("content", ["", '{"results": {', "[]", '{"version": 2}'])
+def test_damaged_results_of_a_commit_are_refused_before_it_is_measured(content, project, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(project.results, results)
+    commit, other = project.commits["first"], project.commits["last"]
+    path = results / "box" / f"{commit[:8]}-env.json"
+    check_commits(results, "box", [commit, other])
+    path.write_text(content)
+    with pytest.raises(CommitError, match=f"{path.name}.*: expected results of asv; without this file"):
+        check_commits(results, "box", [other, commit])
+    check_commits(results, "box", [other])
+    check_commits(results, "<b>box", [commit])
+    path.unlink()
+    check_commits(results, "box", [commit])
+    check_commits(tmp_path / "none", "box", [commit])
 
 
 def test_recorded_conditions_are_read_and_damaged_ones_are_not(project, tmp_path):

@@ -10,9 +10,12 @@ pytest.importorskip("asv", reason="needs the extra bench")
 
 import contextlib
 
+from asv.machine import Machine
+
 from benchmarks.common import XL
 from benchmarks.run import __main__ as main
 from benchmarks.run import suite
+from benchmarks.site.commits import Commit
 
 OUTPUT = """\
 [ 0.00%] · For competency commit 0b82d538 <main>:
@@ -156,6 +159,22 @@ def test_a_failed_benchmark_is_not_an_interruption(asv):
     for _ in range(2):
         suite.measure_file("match", ["match.Match.time_run"], ["a", "b"])
     assert all("--skip-existing-successful" in arguments for arguments, _ in asv.calls[-2:])
+
+
+@pytest.mark.parametrize("command", [["compare", "a", "b"], ["history"]])
+def test_damaged_results_are_said_before_anything_is_measured(command, asv, monkeypatch, capsys):
+    machine = Machine.get_unique_machine_name()
+    monkeypatch.setattr(main, "resolve", lambda name: Commit(name, 40 * name))
+    monkeypatch.setattr(main, "resolve_range", lambda _: [40 * "a", 40 * "b"])
+    path = suite.STATE / "results" / machine / "bbbbbbbb-env.json"
+    path.parent.mkdir(parents=True)
+    path.with_name("machine.json").write_text(json.dumps({"machine": machine, "version": 1}))
+    path.write_text('{"results": {')
+    assert main.main(command) == 1
+    captured = capsys.readouterr()
+    assert "without this file they are measured anew" in captured.err
+    assert captured.err.count(str(path)) == captured.err.count("\n") == 1
+    assert (asv.calls, captured.out) == ([], "")
 
 
 def test_the_configuration_holds_one_environment():
