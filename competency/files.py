@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -27,7 +28,24 @@ def check_path(path: object, error: type[CompetencyError]) -> None:
         raise error(f"path {shown(path)}: expected text or a path-like object")
 
 
-def check_target(path: str | os.PathLike[str], error: type[CompetencyError]) -> Path:
+def check_target(path: str | os.PathLike[str], error: type[CompetencyError]) -> None:
+    """Before long work, whose result is to stand in a file: it can be written.
+
+    Raises
+    ------
+    CompetencyError
+        Of the type `error`, where there is no such folder, it takes no file, or something else than a regular file
+        stands there.
+    """
+    target = _target(path, error)
+    try:
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as cause:
+        raise error(f"cannot write {shown(str(path), 200)}: {reason(cause)}") from None
+
+
+def _target(path: str | os.PathLike[str], error: type[CompetencyError]) -> Path:
     """Where a file to be written at `path` will stand: links followed.
 
     Raises
@@ -60,7 +78,7 @@ def written_whole(path: str | os.PathLike[str], error: type[CompetencyError]) ->
     CompetencyError
         Of the type `error`, where it cannot be written.
     """
-    target = check_target(path, error)
+    target = _target(path, error)
     temporary = target.with_name(f".competency-{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:

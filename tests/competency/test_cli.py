@@ -354,7 +354,16 @@ def test_output_must_be_another_file(cvs, capsys):
     assert cvs.read_bytes() == before
 
 
-@pytest.mark.parametrize("output", ["missing/a.pool", ".", os.devnull, "a\0b"])
+@pytest.mark.parametrize(
+    "output",
+    [
+        "missing/a.pool",
+        ".",
+        os.devnull,
+        "a\0b",
+        pytest.param("/proc/a.pool", marks=pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc")),
+    ],
+)
 def test_output_is_looked_at_before_the_work(cvs, capsys, monkeypatch, output):
     monkeypatch.chdir(cvs.parent)
     cvs.write_text("[")
