@@ -75,13 +75,13 @@ def _select(full: bool, regex: str | None) -> list[str]:
     names = suite.all_names()
     if full:
         return names
-    if not regex:
+    if regex is None:
         return [name for name in names if suite.CORE.search(name) and name not in suite.EXPECTED_SKIPS]
     try:
         pattern = re.compile(regex)
     except re.error as error:
         raise CommitError(f"--bench {regex!r}: {error}: expected a regular expression") from None
-    selected = [name for name in names if pattern.search(name)]
+    selected = [name for name in names if regex and pattern.search(name)]  # "" would match all
     if not selected:
         raise CommitError(f"no benchmark matches {regex!r}: expected part of a name such as {names[0]}")
     return selected

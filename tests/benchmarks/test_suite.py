@@ -90,7 +90,10 @@ def test_bad_commits_are_one_sentence_and_exit_1(arguments, named, capsys):
     assert captured.out == ""
 
 
-@pytest.mark.parametrize(("regex", "named"), [("nothing at all", "no benchmark matches"), ("(", "regular expression")])
+@pytest.mark.parametrize(
+    ("regex", "named"),
+    [("nothing at all", "no benchmark matches"), ("", "no benchmark matches"), ("(", "regular expression")],
+)
 def test_bad_selection(regex, named):
     with pytest.raises(ValueError, match=named):
         main._select(False, regex)
