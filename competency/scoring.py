@@ -216,7 +216,8 @@ class Model:
             [
                 (ratio.base + ratio.confidence_weight, -ratio.confidence_weight, ratio.cap)
                 for ratio in (config.unmet, config.met)
-            ]
+            ],
+            np.float64,  # constants may be integers
         ).T.copy()
         # base, and weights of the similarity and of the level, the lowest band first
         bands = [(band.base, band.similarity_weight, band.level_weight) for band in config.pair[::-1]]

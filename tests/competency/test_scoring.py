@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from competency import ProficiencyLevel, Skill, SkillDomain, SkillMatcher
-from competency.config import BetaPrior, Dissimilar, Mixture, PairBand, ScoringConfig
+from competency.config import BetaPrior, BlendRatio, Dissimilar, Mixture, PairBand, ScoringConfig
 from competency.proficiency import beta_parameters, share_met
 
 STRATEGIES = ["default", "conservative", "aggressive"]
@@ -203,3 +203,15 @@ def test_constants_may_be_whole_numbers():
     assert result.pairwise_scores.tolist() == [[1.0], [1.0]]  # spelled the same
     other = SkillMatcher(config=config).match([Skill("SQL", skill.level)], [skill], similarities=[[0.25]])
     assert other.pairwise_scores.tolist() == [[0.25]]
+
+
+@pytest.mark.parametrize("value", [1, 4])
+def test_shares_of_the_direct_match_may_be_whole_numbers(value):
+    skills = [Skill(name, ProficiencyLevel(level, 5)) for name, level in (("Python", 3), ("SQL", value))]
+    probability = [
+        SkillMatcher(config=ScoringConfig(met=BlendRatio(*shares), unmet=BlendRatio(*shares)))
+        .match(skills[:1], skills[1:], similarities=[[0.6]])
+        .probability.tolist()
+        for shares in ((0, 1, 1), (0.0, 1.0, 1.0))
+    ]
+    assert probability[0] == probability[1]
