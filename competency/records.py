@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import stat
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,8 @@ __all__ = ["Chain", "JsonLines", "ParquetRows", "RecordFile", "Records", "divide
 
 _ROWS = 1024  # of a Parquet file that are read at a time
 _BLOCK = 1 << 20  # bytes in which lines are counted at a time
+# Paths of the Parquet columns that count; between a list and its elements writers put up to two levels, of any names.
+_LEAF = re.compile(r"id|skills(?:\.[^.]+){0,2}\.(?:name|domain|level\.(?:value|max))")
 
 
 class Records(Protocol):
@@ -144,7 +147,7 @@ class ParquetRows:
             self._check(pa, table.schema_arrow)
             stop = table.metadata.num_rows if self._stop < 0 else self._stop
             groups, begin = self._groups(table.metadata, stop)
-            for batch in table.iter_batches(batch_size=_ROWS, row_groups=groups, columns=["id", "skills"]):
+            for batch in table.iter_batches(batch_size=_ROWS, row_groups=groups, columns=self._leaves(table.schema)):
                 skipped = max(self._start - begin, 0)
                 rows = batch.slice(skipped, max(stop - begin - skipped, 0))
                 number = begin + skipped
@@ -160,6 +163,12 @@ class ParquetRows:
             n_rows, size = table.metadata.num_rows, Path(self.path).stat().st_size
         ends = [0, *(-(-cut * n_rows // size) for cut in cuts), n_rows]
         return [ParquetRows(self.path, start, stop) if start < stop else None for start, stop in pairwise(ends)]
+
+    @staticmethod
+    def _leaves(schema: Any) -> list[str]:
+        """Paths of the columns that count: what else a skill has may be of types that Python has no values for."""
+        paths = [schema.column(place).path for place in range(len(schema))]
+        return list(filter(_LEAF.fullmatch, paths))
 
     def _groups(self, metadata: Any, stop: int) -> tuple[list[int], int]:
         """The row groups that hold rows which count, and the number of the rows before them."""

@@ -413,6 +413,22 @@ def test_parquet_of_other_integers_and_texts(tmp_path):
     assert content(CandidatePool.from_parquet(path)) == [(c, [Skill("Go", ProficiencyLevel(1, 5))]) for c in "ab"]
 
 
+@pytest.mark.parametrize("compliant", [True, False])  # which says how the lists are written
+def test_what_else_stands_in_parquet_does_not_count(tmp_path, compliant):
+    """Even where it is of types, or names, that Python has nothing for."""
+    nanoseconds = pa.array([1], pa.timestamp("ns"))
+    far_off = pa.array([2**30], pa.date32())
+    level = pa.StructArray.from_arrays([pa.array([1]), pa.array([5]), far_off], ["value", "max", "since"])
+    skill = pa.StructArray.from_arrays(
+        [nanoseconds, level, pa.array(["Go"]), far_off, pa.array(["hr"])], ["used", "level", "name", "used", "domain"]
+    )
+    skills = pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), skill)
+    table = pa.table({"seen": nanoseconds, "skills": skills, "id": ["a"]})
+    parquet.write_table(table, tmp_path / "cvs.parquet", use_compliant_nested_type=compliant)
+    pool = CandidatePool.from_parquet(tmp_path / "cvs.parquet", SMALL)
+    assert content(pool) == [("a", [Skill("Go", ProficiencyLevel(1, 5), "hr")])]
+
+
 def test_parquet_in_many_batches(tmp_path):
     rows = [{"id": str(c), "skills": SKILLS} for c in range(2500)]
     calls = []
