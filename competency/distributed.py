@@ -235,6 +235,8 @@ def _storage(address: str) -> tuple[Any, str, bool]:
         files, path = fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:  # a protocol that is not known, or whose package is missing
         raise ClusterError(f"cannot read {shown(address, 200)}: {error}") from None
+    except Exception as error:  # each kind of storage that is reached, or opened, here has its own
+        raise PoolError(f"cannot read {shown(address, 200)}: {reason(error)}") from None
     return files, path, isinstance(files, LocalFileSystem)
 
 

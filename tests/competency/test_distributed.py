@@ -307,6 +307,19 @@ def test_damage_of_a_copy_names_the_address(tmp_path):
         assert tempfile.gettempdir() not in str(caught.value)
 
 
+def test_storage_that_cannot_be_reached_is_as_a_missing_pool(tmp_path):
+    addresses = saved(tmp_path, some_candidates(np.random.default_rng(4), 20), [])
+    (tmp_path / "no.zip").write_text("not an archive")
+    for name, reason in [("missing", "No such file"), ("no", "not a zip file")]:
+        address = f"zip://cvs.pool::{tmp_path}/{name}.zip"
+        with pytest.raises(PoolError, match=rf"^cannot read '{address}': .*{reason}"):
+            distributed.rank(MATCHER, JOB, [address])
+        with pytest.raises(PoolError, match=rf"^cannot read .*{reason}"):
+            distributed.found(address.replace("cvs", "*"))
+        ranking = distributed.rank(MATCHER, JOB, [*addresses, address], skip_damaged=True)
+        assert [pool.address for pool in ranking.pool.left_out] == [address]
+
+
 def test_what_the_partitions_know(many):
     ranking = distributed.rank(MATCHER, JOB, many[0], 3)
     outside = next(position for position in range(2000) if position not in ranking.positions)
