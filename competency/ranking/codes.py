@@ -11,7 +11,7 @@ from competency.names import normalise
 from competency.pool import CandidatePool, key_checksum
 from competency.proficiency import MOST_LEVELS
 from competency.ranking.plan import NAMES
-from competency.scoring import Model
+from competency.scoring import LARGEST_SIMILARITY, Model
 
 __all__ = ["NAMED", "SLACK", "Bands", "intervals", "name_codes"]
 
@@ -80,22 +80,32 @@ def name_codes(
         The normalised names of the required skills of each job.
     units : ndarray of float32, shape (n_required of all jobs, dim)
         Their vectors, of unit length.
+
+    Raises
+    ------
+    PoolError
+        Where the vectors of the names are damaged.
     """
     codes = [np.empty((len(pool.embeddings), len(keys)), np.uint8) for keys in jobs]
     few = len(units) <= _COLUMNS
     step = NAMES if few else 4 * NAMES
-    for start in range(0, len(pool.embeddings), step):
-        block = slice(start, start + step)
-        vectors = pool.embeddings[block]
-        products = _small_products(vectors, units) if few else vectors @ units.T
-        products *= _STEPS
-        products += 1
-        np.clip(products, 0, len(_EDGES) - 2, out=products)
-        first = 0
-        for of_job, keys in zip(codes, jobs, strict=True):
-            of_job[block] = products[:, first : first + len(keys)]
-            first += len(keys)
-        del products  # before the next ones are made
+    with np.errstate(over="ignore", invalid="ignore"):  # of damaged vectors, which are an error here
+        for start in range(0, len(pool.embeddings), step):
+            block = slice(start, start + step)
+            vectors = pool.embeddings[block]
+            products = _small_products(vectors, units) if few else vectors @ units.T
+            # the sum of squares of so many cosines; it is NaN where one of them is
+            if not np.vdot(products, products) <= products.size * LARGEST_SIMILARITY**2:
+                last = start + len(vectors) - 1
+                raise pool.damaged(f"embeddings {start} to {last}", "vectors of length 1, or all zeros")
+            products *= _STEPS
+            products += 1
+            np.clip(products, 0, len(_EDGES) - 2, out=products)
+            first = 0
+            for of_job, keys in zip(codes, jobs, strict=True):
+                of_job[block] = products[:, first : first + len(keys)]
+                first += len(keys)
+            del products  # before the next ones are made
     for of_job, keys in zip(codes, jobs, strict=True):
         for column, key in enumerate(keys):
             for name in np.flatnonzero(pool.key_checksums == key_checksum(key)):

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 import random
 from concurrent.futures import ThreadPoolExecutor
 
@@ -513,6 +514,9 @@ def test_bad_pools_and_jobs():
         ("item_value", 11),
         ("offsets", -1),
         ("offsets", 10**6),
+        ("embeddings", math.nan),
+        ("embeddings", math.inf),
+        ("embeddings", 1e38),
     ],
 )
 def test_a_damaged_pool_is_refused(column, value, top):
