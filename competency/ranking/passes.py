@@ -87,7 +87,9 @@ class _Top:
         return float(self.scores[-1]) if len(self.scores) == self._size else -math.inf
 
     def note(self, ranker: Ranker, positions: Codes, gains: NDArray[np.float32]) -> None:
-        """Take note of candidates who may be among the best, by what their skills add."""
+        """Take note of candidates who may be among the best, by what their skills add; of no more than a block has."""
+        if len(self._positions) + len(positions) > ranker.plan.block_candidates:
+            self.settle(ranker)
         self._positions = np.concatenate([self._positions, positions])
         self._gains = np.concatenate([self._gains, gains])
         if len(self._positions) >= ranker.plan.block_candidates:

@@ -200,12 +200,13 @@ class Sizes:
         """What adding gains takes, and scoring those who may be among the best."""
         pool, n_jobs = self._pool, self.n_jobs
         skills = min(in_block * (len(pool.items) / len(pool) if likely else pool.most_skills), n_entries)
-        noted = min(-(-n_candidates // in_block) * in_block, len(pool))  # they are settled as soon as they are so many
-        others = 12 * (n_jobs - 1) * noted
+        noted = min(n_candidates, len(pool))  # they are settled before they are more
         waiting: float = min(n_candidates, len(pool) - in_block)  # noted while a block is added
         if likely:  # first everyone is noted, and settled for the first time; later ones wait for the last block
+            noted = min(max(n_candidates // in_block, 1) * in_block, len(pool))
             later = max(len(pool) - noted - in_block, 0)
             waiting = max(noted - in_block, min(likely.noted * later, n_candidates))
+        others = 12 * (n_jobs - 1) * noted
         adding = (8 if self.by_item else 12) * skills + (20 + 4 * n_jobs) * in_block + 12 * waiting
         by_bytes = min(BY_BYTES, noted)
         bounding = (104 + 10 * self._n_required) * by_bytes + _BUFFERS
