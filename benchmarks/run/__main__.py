@@ -110,11 +110,11 @@ def _compare(arguments: argparse.Namespace) -> int:
         for line in profiles.record(commit, files):
             print(line, flush=True)
     published = suite.asv("publish", quiet=True)
+    failed = [file for file, code in codes.items() if code]
+    if failed:  # said first: there may be nothing to report
+        print(f"asv failed in {', '.join(failed)}: see above", file=sys.stderr)
     print(f"\n{text.terminal(make_report(before, after))}\n")
     _print_site()
-    failed = [file for file, code in codes.items() if code]
-    if failed:
-        print(f"asv failed in {', '.join(failed)}: see above", file=sys.stderr)
     return 1 if failed or published else 0
 
 

@@ -164,6 +164,18 @@ def test_a_failed_benchmark_is_not_an_interruption(asv):
     assert all("--skip-existing-successful" in arguments for arguments, _ in asv.calls[-2:])
 
 
+def test_what_failed_is_said_where_there_is_nothing_to_report(asv, monkeypatch, capsys):
+    monkeypatch.setattr(main, "resolve", lambda name: Commit(name, 40 * name))
+    monkeypatch.setattr(main.conditions, "record", lambda *_: None)
+    monkeypatch.setattr(main.profiles, "record", lambda *_: ())
+    monkeypatch.setattr(suite, "measure_file", lambda file, *_: 1)
+    monkeypatch.setattr(suite, "asv", lambda *_, **options: 0)
+    assert main.main(["compare", "a", "b", "--bench", "^match.Match.time_run$"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "asv failed in match: see above"
+    assert "has no results" in said[1]
+
+
 @pytest.mark.parametrize("command", [["compare", "a", "b"], ["history"]])
 def test_damaged_results_are_said_before_anything_is_measured(command, asv, monkeypatch, capsys):
     machine = Machine.get_unique_machine_name()
