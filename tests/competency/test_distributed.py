@@ -334,27 +334,32 @@ def test_what_the_partitions_know(many):
 # --- failure ---
 
 
+@pytest.fixture
+def own_client():
+    """Of a cluster of two processes that no other test has used, and lost one of, perhaps."""
+    with distributed.connected(workers=2) as connected:
+        yield connected
+
+
 @pytest.mark.parametrize("n_killed", [1, 2])
-def test_killed_workers_do_not_change_the_answer(many, client, n_killed):
+def test_killed_workers_do_not_change_the_answer(many, own_client, n_killed):
     addresses, whole = many
-    client.wait_for_workers(2, 300)
-    before = client.run(os.getpid)
+    before = own_client.run(os.getpid)
 
     def kill(done, total):
         if done == 1:  # 19 are to be done
             for pid in list(before.values())[:n_killed]:
                 os.kill(pid, signal.SIGKILL)
 
-    ranking = distributed.rank(MATCHER, JOB, addresses, client=client, progress=kill)
+    ranking = distributed.rank(MATCHER, JOB, addresses, client=own_client, progress=kill)
     assert_same(ranking, MATCHER.rank(JOB, whole))
-    client.wait_for_workers(2, 300)
-    assert len(set(client.run(os.getpid).values()) - set(before.values())) == n_killed
+    own_client.wait_for_workers(2, 300)
+    assert len(set(own_client.run(os.getpid).values()) - set(before.values())) == n_killed
 
 
-def test_a_pool_that_kills_worker_after_worker_is_named(many, client, monkeypatch):
-    client.wait_for_workers(2, 300)
-    monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 0)
-    pids = client.run(os.getpid)
+def test_a_pool_that_kills_worker_after_worker_is_named(many, own_client, monkeypatch):
+    monkeypatch.setattr(own_client.cluster.scheduler, "allowed_failures", 0)
+    pids = own_client.run(os.getpid)
 
     def kill(done, total):
         if done == 1:
@@ -363,9 +368,9 @@ def test_a_pool_that_kills_worker_after_worker_is_named(many, client, monkeypatc
 
     message = r"^'.*\.pool': the worker that had it died, 1 times in a row"
     with pytest.raises(ClusterError, match=message):
-        distributed.rank(MATCHER, JOB, many[0], client=client, progress=kill, skip_damaged=True)
-    client.wait_for_workers(2, 300)
-    assert_same(distributed.rank(MATCHER, JOB, many[0], client=client), MATCHER.rank(JOB, many[1]))
+        distributed.rank(MATCHER, JOB, many[0], client=own_client, progress=kill, skip_damaged=True)
+    own_client.wait_for_workers(2, 300)
+    assert_same(distributed.rank(MATCHER, JOB, many[0], client=own_client), MATCHER.rank(JOB, many[1]))
 
 
 @pytest.mark.parametrize("address", ["nowhere", "tcp://127.0.0.1:port", "tls://127.0.0.1:1"])
