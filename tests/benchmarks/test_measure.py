@@ -16,6 +16,22 @@ from benchmarks.heap.measure import HeapProfile, measure
 ROOT = Path(__file__).parents[2]
 
 
+def function():
+    return None
+
+
+def call_often():
+    for _ in repeat(None, 500):
+        function()
+        "text".isalpha()
+
+
+def call_often_in_a_thread():
+    thread = threading.Thread(target=call_often)
+    thread.start()
+    thread.join()
+
+
 def test_a_block_of_known_size():
     profile = measure(lambda: bytearray(1_000_000))
     assert 1 <= profile.allocations < 20
@@ -137,11 +153,6 @@ def test_tracing_by_others_does_not_count():
 
 
 def test_nor_does_tracing_of_threads():
-    def call():
-        thread = threading.Thread(target=call_often)
-        thread.start()
-        thread.join()
-
     def trace(frame, event, argument):
         kept.append(bytearray(1_000))
         return trace
@@ -150,10 +161,10 @@ def test_nor_does_tracing_of_threads():
     before = threading.gettrace()
     threading.settrace(trace)
     try:
-        assert measure(call).allocations < 300
+        assert measure(call_often_in_a_thread).allocations < 300
         assert threading.gettrace() is trace
         assert not kept
-        call()
+        call_often_in_a_thread()
     finally:
         threading.settrace(before)
     assert kept
@@ -197,16 +208,6 @@ def test_a_profile_is_a_value():
     assert HeapProfile(1, 2, 3, 4) == HeapProfile(1, 2, 3, 4)
 
 
-def function():
-    return None
-
-
-def call_often():
-    for _ in repeat(None, 500):
-        function()
-        "text".isalpha()
-
-
 def test_what_recording_stacks_makes_python_allocate_does_not_count():
     """A frame for each call of a function, and a bound method for each of a method of C."""
     figures = measure(call_often, by_site=True)
@@ -215,12 +216,7 @@ def test_what_recording_stacks_makes_python_allocate_does_not_count():
 
 
 def test_nor_does_it_in_threads():
-    def call():
-        thread = threading.Thread(target=call_often)
-        thread.start()
-        thread.join()
-
-    figures = measure(call, by_site=True)
+    figures = measure(call_often_in_a_thread, by_site=True)
     assert figures.allocations < 300
     assert figures.profile.total("total_blocks") > 500
 
